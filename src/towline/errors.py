@@ -1,0 +1,171 @@
+"""Every error that Towline raises on purpose.
+
+Each names the thing, the cause and the next command, and carries the exit code of the CLI::
+
+    TowlineError                       exit code
+    ├── DefinitionError                2   the user's files or options: bad key, missing file
+    ├── ReachError                     3   ours: the way to the cluster
+    │   ├── HostUnreachable                no route, refused, timed out, name unknown
+    │   ├── HostKeyUnknown                 never seen: show the fingerprint, say how to accept it
+    │   ├── HostKeyChanged                 not the key we knew: stop
+    │   ├── LoginNeeded                    a person must type a code or password
+    │   ├── LoginRefused                   wrong user or key
+    │   ├── CommandTimedOut                a remote command passed its time limit
+    │   ├── ConnectionDropped              the connection broke while a command ran
+    │   ├── CopyFailed                     a file did not arrive whole
+    │   └── LinkLost                       the link's state is gone; its workers are replaced
+    ├── SiteError                      4   the site: its scheduler, quota, policy
+    │   ├── SchedulerMissing               no sbatch where we looked
+    │   ├── SubmitRefused                  partition, walltime, account: the scheduler said no
+    │   └── NoSpace                        quota or disk full on the cluster
+    ├── EnvironmentFault               5   Python on the cluster
+    │   ├── InterpreterMissing             no Python of this minor, and none can be sent
+    │   ├── EnvironmentMismatch            Python minor or Parsl version differ
+    │   └── EnvironmentBuildFailed         a package cannot be built or sent
+    ├── RunError                       6   a run: not found, lost, or something of it remains
+    │   ├── RunNotFound
+    │   └── LeftoversRemain
+    └── TestbedError                   7   the machine cannot carry a testbed, or one failed to boot
+
+A user's script that fails is not a TowlineError: the run ends with exit code 1.
+"""
+
+from __future__ import annotations
+
+
+class TowlineError(Exception):
+    """Base of all errors that Towline raises on purpose.
+
+    Args:
+        thing: what the error is about, as the user calls it ("cluster onprem", "executors.json:7").
+        cause: one sentence that says what is wrong.
+        next_step: what to do or type next; empty when nothing can be done.
+
+    """
+
+    exit_code = 1
+
+    def __init__(self, thing: str, cause: str, next_step: str = "") -> None:
+        super().__init__(thing, cause, next_step)
+        self.thing = thing
+        self.cause = cause
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        text = f"{self.thing}: {self.cause}"
+        return f"{text}\n  next: {self.next_step}" if self.next_step else text
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Return the error as it is written to ``events.jsonl`` and printed by ``--json``."""
+        return {
+            "error": type(self).__name__,
+            "thing": self.thing,
+            "cause": self.cause,
+            "next": self.next_step,
+            "exit_code": self.exit_code,
+        }
+
+
+class DefinitionError(TowlineError):
+    """The user's own files or options are wrong; nothing was started."""
+
+    exit_code = 2
+
+
+class ReachError(TowlineError):
+    """The way to the cluster is closed; says nothing about the cluster's jobs."""
+
+    exit_code = 3
+
+
+class HostUnreachable(ReachError):
+    """No route, connection refused, timed out, or the name is unknown."""
+
+
+class HostKeyUnknown(ReachError):
+    """The host's key was never accepted by this user."""
+
+
+class HostKeyChanged(ReachError):
+    """The host shows another key than the one that was accepted."""
+
+
+class LoginNeeded(ReachError):
+    """The host asks something that only a person can answer."""
+
+
+class LoginRefused(ReachError):
+    """The host knows neither the user nor the key."""
+
+
+class CommandTimedOut(ReachError):
+    """A remote command passed its time limit; it may or may not have had an effect."""
+
+
+class ConnectionDropped(ReachError):
+    """The connection broke while a command ran; it may or may not have had an effect."""
+
+
+class CopyFailed(ReachError):
+    """A file or folder did not arrive whole; nothing was switched in."""
+
+
+class LinkLost(ReachError):
+    """The link's state is gone on one side; what was in flight cannot be replayed."""
+
+
+class SiteError(TowlineError):
+    """The site said no: its scheduler, its quota, its policy."""
+
+    exit_code = 4
+
+
+class SchedulerMissing(SiteError):
+    """The scheduler's commands are not on the controller's PATH."""
+
+
+class SubmitRefused(SiteError):
+    """The scheduler refused the job; its own words are the cause."""
+
+
+class NoSpace(SiteError):
+    """Disk or quota on the cluster is full."""
+
+
+class EnvironmentFault(TowlineError):
+    """Python on the cluster is not what the script needs; nothing was submitted."""
+
+    exit_code = 5
+
+
+class InterpreterMissing(EnvironmentFault):
+    """The cluster has no Python of the wanted minor version and none can be sent."""
+
+
+class EnvironmentMismatch(EnvironmentFault):
+    """Python minor, Parsl version or a needed package differ between workspace and cluster."""
+
+
+class EnvironmentBuildFailed(EnvironmentFault):
+    """An environment could not be built or sent; the cluster keeps what it had."""
+
+
+class RunError(TowlineError):
+    """A run cannot be found, was lost, or could not be cleaned up."""
+
+    exit_code = 6
+
+
+class RunNotFound(RunError):
+    """There is no run with this number."""
+
+
+class LeftoversRemain(RunError):
+    """Something that a run created is still there."""
+
+
+class TestbedError(TowlineError):
+    """This machine cannot carry a testbed, or one failed to boot."""
+
+    __test__ = False  # not a pytest class
+    exit_code = 7

@@ -1,0 +1,54 @@
+"""Where Towline keeps its files on the workspace.
+
+``TOWLINE_HOME`` puts everything but the sockets under one folder; otherwise the XDG folders hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+
+def _xdg(variable: str, fallback: str, inside_home: str) -> Path:
+    if home := os.environ.get("TOWLINE_HOME"):
+        return Path(home).absolute() / inside_home
+    base = os.environ.get(variable)
+    return (Path(base) if base else Path.home() / fallback) / "towline"
+
+
+def config_folder() -> Path:
+    """Return the folder of what the user writes: cluster definitions, settings."""
+    return _xdg("XDG_CONFIG_HOME", ".config", "config")
+
+
+def state_folder() -> Path:
+    """Return the folder of what must not be lost: run folders."""
+    return _xdg("XDG_STATE_HOME", ".local/state", "state")
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be made again: built environments, observed facts."""
+    return _xdg("XDG_CACHE_HOME", ".cache", "cache")
+
+
+def runtime_folder() -> Path:
+    """Return the private folder (mode 0700) of control sockets; created when absent.
+
+    Short on purpose: a socket's path may have at most 107 bytes. With ``TOWLINE_HOME`` the folder
+    is its own, so that two homes never share a connection.
+
+    Raises:
+        PermissionError: when the folder exists and belongs to somebody else.
+
+    """
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    name = "towline" if base else f"towline-{os.getuid()}"
+    if home := os.environ.get("TOWLINE_HOME"):
+        name += "-" + hashlib.sha256(os.fsencode(Path(home).absolute())).hexdigest()[:8]
+    folder = Path(base or "/tmp") / name  # noqa: S108 - checked below: ours and private
+    folder.mkdir(mode=0o700, exist_ok=True)
+    about = folder.lstat()
+    if about.st_uid != os.getuid() or about.st_mode & 0o077 or folder.is_symlink():
+        raise PermissionError(f"{folder} is not private to this user; remove it")
+    return folder
