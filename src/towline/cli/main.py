@@ -39,9 +39,12 @@ class Nouns(TyperGroup):
         if self._showing_help:
             line = typer.Typer(help=NOUNS[cmd_name], invoke_without_command=True)
             line.callback()(lambda: None)
-            return typer.main.get_command(line)
-        module = importlib.import_module(f"towline.cli.{cmd_name}")
-        return typer.main.get_command(module.app)
+            noun = typer.main.get_command(line)
+        else:
+            module = importlib.import_module(f"towline.cli.{cmd_name}")
+            noun = typer.main.get_command(module.app)
+        noun.name = cmd_name
+        return noun
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help page without importing the nouns."""
