@@ -1,0 +1,206 @@
+"""The folder of a run: its number, its tag, and where each of its files lies."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import platform
+import secrets
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from towline import folders
+from towline.errors import RunError, RunNotFound
+from towline.runs.events import EventLog
+from towline.runs.ledger import FileLedger
+from towline.runs.process import ProcessIdentity
+
+VARIABLE = "TOWLINE_RUN"  # the script finds its run folder in this variable
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for, as ``run.json`` keeps it; written once.
+
+    ``created`` is in unix seconds; paths are absolute; ``clusters`` maps executor labels to
+    cluster names; ``creator`` is the process that made the folder.
+    """
+
+    number: int
+    tag: str
+    created: float
+    script: str
+    argv: list[str]
+    python: str
+    cwd: str
+    user: str
+    host: str
+    creator: dict[str, Any]
+    executors: str | None = None
+    clusters: dict[str, str] = field(default_factory=dict)
+
+
+class RunFolder:
+    """One run's folder, ``<state>/runs/<number>``, readable by its owner alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.number = int(path.name)
+        self.events = EventLog(path / "events.jsonl")
+        self.ledger = FileLedger(path / "ledger.jsonl")
+        self.run_json = path / "run.json"
+        self.inputs_json = path / "inputs.json"
+        self.supervisor_json = path / "supervisor.json"
+        self.completed_executors = path / "executors.completed.json"
+        self.stdout_log = path / "stdout.log"
+        self.stderr_log = path / "stderr.log"
+        self.supervisor_log = path / "supervisor.log"
+        self.keeper_lock = path / "keeper.lock"
+        self.blocks = path / "blocks"
+        self.parsl = path / "parsl"
+
+    @classmethod
+    def create(
+        cls,
+        script: Path | str,
+        argv: Sequence[str] = (),
+        *,
+        python: str = sys.executable,
+        cwd: Path | None = None,
+        executors: Path | None = None,
+        clusters: Mapping[str, str] | None = None,
+    ) -> RunFolder:
+        """Make the folder of a new run and write what was asked into it.
+
+        The number is one more than the highest so far; ``mkdir`` decides among several who ask
+        at once.
+
+        Raises:
+            RunError: when the folder cannot be made or written (disk full, no permission).
+
+        """
+        try:
+            folder = cls._claim_number()
+            asked = Asked(
+                number=folder.number,
+                tag=f"r{folder.number}-{secrets.token_hex(4)}",
+                created=round(time.time(), 3),
+                script=str(Path(script).absolute()),
+                argv=list(argv),
+                python=python,
+                cwd=str(cwd or Path.cwd()),
+                user=getpass.getuser(),
+                host=platform.node(),
+                creator=ProcessIdentity.own().as_dict(),
+                executors=str(executors.absolute()) if executors else None,
+                clusters=dict(clusters or {}),
+            )
+            folder.blocks.mkdir(mode=0o700)
+            write_whole(folder.run_json, json.dumps(asdict(asked), indent=1) + "\n")
+        except OSError as error:
+            raise RunError(
+                f"run folder {error.filename or runs_folder()}",
+                f"it cannot be made: {error.strerror}",
+                "make room there, or point TOWLINE_HOME at a folder on another disk",
+            ) from error
+        folder.events.append("created", number=asked.number, tag=asked.tag, script=asked.script)
+        return folder
+
+    @classmethod
+    def open(cls, which: int | str | os.PathLike[str]) -> RunFolder:
+        """Return a run by its number, its tag or its folder.
+
+        Raises:
+            RunNotFound: when there is no such run.
+
+        """
+        text = os.fspath(which) if not isinstance(which, int) else str(which)
+        number = text.removeprefix("r").partition("-")[0]
+        path = Path(text) if os.sep in text else runs_folder() / number
+        if not path.name.isdigit() or not (path / "run.json").is_file():
+            raise RunNotFound(f"run {text}", "there is no such run", "towline run list")
+        return cls(path)
+
+    @classmethod
+    def all(cls) -> list[RunFolder]:
+        """Return the runs of this user on this workspace, the newest first."""
+        numbers = sorted(_numbers(), reverse=True)
+        runs = (cls(runs_folder() / str(number)) for number in numbers)
+        return [run for run in runs if run.run_json.is_file()]
+
+    @cached_property
+    def asked(self) -> Asked:
+        """What was asked for.
+
+        Raises:
+            RunError: when ``run.json`` cannot be read.
+
+        """
+        try:
+            return Asked(**json.loads(self.run_json.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(
+                f"run {self.number}", f"{self.run_json} cannot be read: {error}"
+            ) from error
+
+    @property
+    def tag(self) -> str:
+        """The mark of all that belongs to this run: its number and 8 random hex digits."""
+        return self.asked.tag
+
+    def keeper(self) -> ProcessIdentity | None:
+        """Return the process that looks after the run; None when none has said so yet."""
+        try:
+            return ProcessIdentity.from_dict(json.loads(self.supervisor_json.read_text()))
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+
+    def keep(self) -> None:
+        """Write down that this process looks after the run."""
+        write_whole(self.supervisor_json, json.dumps(ProcessIdentity.own().as_dict()) + "\n")
+
+    @classmethod
+    def _claim_number(cls) -> RunFolder:
+        runs_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+        number = max(_numbers(), default=0)
+        while True:
+            number += 1
+            path = runs_folder() / str(number)
+            try:
+                path.mkdir(mode=0o700)
+            except FileExistsError:
+                continue
+            return cls(path)
+
+
+def runs_folder() -> Path:
+    """Return the folder of all run folders."""
+    return folders.state_folder() / "runs"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file so that a reader sees all of it or nothing; private to the user."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _numbers() -> list[int]:
+    try:
+        return [int(entry.name) for entry in os.scandir(runs_folder()) if entry.name.isdigit()]
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,100 @@
+"""The ledger of a run: what it was about to make anywhere, what it made, what it removed."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from towline.runs.events import append_line, read_lines
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that a run made, or was about to make, somewhere.
+
+    ``created`` is False while only the intention is known: it may or may not exist.
+    ``what`` holds the facts of both lines, the later ones over the earlier.
+    """
+
+    id: str
+    kind: str
+    cluster: str
+    created: bool = False
+    what: dict[str, Any] = field(default_factory=dict)
+
+
+class FileLedger:
+    """One run's ``ledger.jsonl``; a line is on the disk before its call returns.
+
+    Kinds in use: remote_folder, job, process, link_agent, environment_mark, connection.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+
+    def intend(self, kind: str, cluster: str, **what: Any) -> str:
+        """Record that a thing is about to be made; return the entry's id.
+
+        Raises:
+            OSError: when it cannot be written (disk full); then do not make the thing.
+
+        """
+        entry = secrets.token_hex(6)
+        self._append({"state": "intended", "entry": entry, "kind": kind, "cluster": cluster}, what)
+        return entry
+
+    def created(self, entry: str, **facts: Any) -> None:
+        """Record that the thing exists, with what identifies it (job id, pgid, path)."""
+        self._append({"state": "created", "entry": entry}, facts)
+
+    def removed(self, entry: str, **facts: Any) -> None:
+        """Record that the thing is known to be gone, or was never made."""
+        self._append({"state": "removed", "entry": entry}, facts)
+
+    def open_entries(self) -> list[Entry]:
+        """Return what is not known to be gone, in the order in which it was intended."""
+        entries: dict[str, Entry] = {}
+        for record, _ in read_lines(self.path):
+            what = {k: v for k, v in record.items() if k not in _OWN_KEYS}
+            entry, state = record.get("entry"), record.get("state")
+            if not isinstance(entry, str):
+                continue
+            if state == "intended":
+                kind, cluster = str(record.get("kind", "")), str(record.get("cluster", ""))
+                entries[entry] = Entry(entry, kind, cluster, what=what)
+            elif state == "created" and (known := entries.get(entry)):
+                merged = {**known.what, **what}
+                entries[entry] = Entry(entry, known.kind, known.cluster, True, merged)
+            elif state == "removed":
+                entries.pop(entry, None)
+        return list(entries.values())
+
+    def close(self) -> None:
+        """Close the file; a later call opens it again."""
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+
+    def _append(self, own: dict[str, str], facts: dict[str, Any]) -> None:
+        if clash := facts.keys() & _OWN_KEYS:
+            raise ValueError(f"the ledger uses these names itself: {', '.join(sorted(clash))}")
+        record = {"time": round(time.time(), 3), **own, **facts}
+        line = json.dumps(record, default=str, separators=(",", ":")).encode() + b"\n"
+        with self._lock:
+            if self._descriptor is None:
+                flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+                self._descriptor = os.open(self.path, flags, 0o600)
+            append_line(self._descriptor, line)
+            os.fsync(self._descriptor)
+
+
+_OWN_KEYS = {"time", "entry", "state", "kind", "cluster"}
