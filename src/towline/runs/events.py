@@ -90,7 +90,7 @@ class EventLog:
         self._lock = threading.Lock()  # a file lock does not keep threads of one process apart
         self._descriptor: int | None = None
 
-    def append(self, event: str, **facts: Any) -> None:
+    def append(self, event: str, /, **facts: Any) -> None:
         """Append one event, stamped with the time.
 
         Facts that are not JSON (paths, enums) are written as their text.
@@ -99,7 +99,8 @@ class EventLog:
             OSError: when it cannot be written (disk full).
 
         """
-        record = {"time": round(time.time(), 3), "event": event, **facts}
+        own = {"time": round(time.time(), 3), "event": event}
+        record = {**own, **facts, **own}  # a fact cannot pose as the event's time or name
         line = json.dumps(record, default=str, separators=(",", ":")).encode() + b"\n"
         with self._lock:
             if self._descriptor is None:

@@ -19,14 +19,14 @@ class Entry:
     """One thing that a run made, or was about to make, somewhere.
 
     ``created`` is False while only the intention is known: it may or may not exist.
-    ``what`` holds the facts of both lines, the later ones over the earlier.
+    ``facts`` holds those of both lines, the later ones over the earlier.
     """
 
     id: str
     kind: str
     cluster: str
     created: bool = False
-    what: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class FileLedger:
@@ -40,7 +40,7 @@ class FileLedger:
         self._lock = threading.Lock()
         self._descriptor: int | None = None
 
-    def intend(self, kind: str, cluster: str, **what: Any) -> str:
+    def intend(self, kind: str, cluster: str, /, **what: Any) -> str:
         """Record that a thing is about to be made; return the entry's id.
 
         Raises:
@@ -51,11 +51,11 @@ class FileLedger:
         self._append({"state": "intended", "entry": entry, "kind": kind, "cluster": cluster}, what)
         return entry
 
-    def created(self, entry: str, **facts: Any) -> None:
+    def created(self, entry: str, /, **facts: Any) -> None:
         """Record that the thing exists, with what identifies it (job id, pgid, path)."""
         self._append({"state": "created", "entry": entry}, facts)
 
-    def removed(self, entry: str, **facts: Any) -> None:
+    def removed(self, entry: str, /, **facts: Any) -> None:
         """Record that the thing is known to be gone, or was never made."""
         self._append({"state": "removed", "entry": entry}, facts)
 
@@ -63,15 +63,15 @@ class FileLedger:
         """Return what is not known to be gone, in the order in which it was intended."""
         entries: dict[str, Entry] = {}
         for record, _ in read_lines(self.path):
-            what = {k: v for k, v in record.items() if k not in _OWN_KEYS}
             entry, state = record.get("entry"), record.get("state")
-            if not isinstance(entry, str):
+            facts = record.get("facts", {})
+            if not isinstance(entry, str) or not isinstance(facts, dict):
                 continue
             if state == "intended":
                 kind, cluster = str(record.get("kind", "")), str(record.get("cluster", ""))
-                entries[entry] = Entry(entry, kind, cluster, what=what)
+                entries[entry] = Entry(entry, kind, cluster, facts=facts)
             elif state == "created" and (known := entries.get(entry)):
-                merged = {**known.what, **what}
+                merged = {**known.facts, **facts}
                 entries[entry] = Entry(entry, known.kind, known.cluster, True, merged)
             elif state == "removed":
                 entries.pop(entry, None)
@@ -85,9 +85,7 @@ class FileLedger:
                 self._descriptor = None
 
     def _append(self, own: dict[str, str], facts: dict[str, Any]) -> None:
-        if clash := facts.keys() & _OWN_KEYS:
-            raise ValueError(f"the ledger uses these names itself: {', '.join(sorted(clash))}")
-        record = {"time": round(time.time(), 3), **own, **facts}
+        record = {"time": round(time.time(), 3), **own, "facts": facts}
         line = json.dumps(record, default=str, separators=(",", ":")).encode() + b"\n"
         with self._lock:
             if self._descriptor is None:
@@ -95,6 +93,3 @@ class FileLedger:
                 self._descriptor = os.open(self.path, flags, 0o600)
             append_line(self._descriptor, line)
             os.fsync(self._descriptor)
-
-
-_OWN_KEYS = {"time", "entry", "state", "kind", "cluster"}
