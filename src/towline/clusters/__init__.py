@@ -1,0 +1,34 @@
+"""Clusters: what the user says of them, what they turn out to be, and the doctor."""
+
+from towline.clusters._ssh_config import host_aliases
+from towline.clusters._yaml_lines import LinedMapping, read_mapping
+from towline.clusters.check_step import CheckStep, Status, exit_code
+from towline.clusters.definition import ClusterDefinition
+from towline.clusters.doctor import examine
+from towline.clusters.facts import ClusterFacts, Partition
+from towline.clusters.facts_cache import forget_facts, load_facts, recall_facts
+from towline.clusters.probe import probe
+from towline.clusters.shell import LocalShell, Shell, connect
+from towline.clusters.store import ClusterStore, define
+
+__all__ = [
+    "CheckStep",
+    "ClusterDefinition",
+    "ClusterFacts",
+    "ClusterStore",
+    "LinedMapping",
+    "LocalShell",
+    "Partition",
+    "Shell",
+    "Status",
+    "connect",
+    "define",
+    "examine",
+    "exit_code",
+    "forget_facts",
+    "host_aliases",
+    "load_facts",
+    "probe",
+    "read_mapping",
+    "recall_facts",
+]

@@ -1,0 +1,116 @@
+"""The doctor's steps on the way to the controller."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from towline.clusters._ssh_config import resolved_options
+from towline.clusters._visit import Finding, Visit
+from towline.clusters.check_step import Status
+from towline.clusters.facts_cache import keep_last_known, recall_facts, remember_facts
+from towline.clusters.probe import probe
+from towline.clusters.shell import LocalShell
+from towline.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from towline.ssh import Connection
+
+OPEN_SECONDS = 30
+QUIET_SECONDS = 20
+
+
+def connection(visit: Visit) -> Connection:
+    """Return the visit's shell as the SSH connection that it is unless the type is `local`."""
+    from towline.ssh import Connection
+
+    if not isinstance(visit.shell, Connection):
+        raise TypeError(f"cluster {visit.definition.name} is not reached by SSH")
+    return visit.shell
+
+
+def look_at_definition(visit: Visit) -> Finding:
+    """Check what can be checked of the definition without the network."""
+    definition = visit.definition
+    for key in ("identity_file", "ssh_config"):
+        path = getattr(definition, key)
+        if path and not os.access(Path(path).expanduser(), os.R_OK):
+            raise DefinitionError(visit.thing, f"{key} {path} cannot be read", f"ls -l {path}")
+    where = f"host {definition.host}" if definition.host else "this machine"
+    return Finding(f"type {definition.type}, {where}")
+
+
+def look_at_ssh_configuration(visit: Visit) -> Finding:
+    """Show what ssh makes of the host: `ssh -G` reads the configuration and connects to nothing."""
+    definition = visit.definition
+    argv = ["ssh", "-G"]
+    for option, value in (
+        ("-F", definition.ssh_config and str(Path(definition.ssh_config).expanduser())),
+        ("-l", definition.user),
+        ("-p", definition.port),
+        ("-J", definition.jump),
+    ):
+        argv += [option, str(value)] if value else []
+    argv += ["--", str(definition.host)]
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL, check=False
+        )
+    except FileNotFoundError as error:
+        raise DefinitionError(
+            "ssh", "OpenSSH's client is not on PATH", "install openssh-client"
+        ) from error
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["ssh -G failed"]
+        raise DefinitionError("ssh configuration", said[-1], "ssh -G " + argv[-1])
+    options = resolved_options(done.stdout)
+    detail = f"{options.get('user', '?')}@{options.get('hostname', '?')}"
+    if options.get("port") != "22":
+        detail += f" port {options.get('port')}"
+    jump = options.get("proxyjump", "none")
+    if jump != "none":
+        detail += f" through {jump}"
+    elif options.get("proxycommand", "none") != "none":
+        detail += " through a ProxyCommand"
+    return Finding(detail)
+
+
+def look_at_connection(visit: Visit) -> Finding:
+    """Open the shared connection: network, host key and log-in."""
+    if isinstance(visit.shell, LocalShell):
+        return Finding("this machine; no connection is needed")
+    ssh = connection(visit)
+    if ssh.is_open():
+        return Finding("the shared connection is open")
+    ssh.open(timeout=OPEN_SECONDS)
+    return Finding("host key known, logged in")
+
+
+def look_at_quiet_shell(visit: Visit) -> Finding:
+    """Find out whether start-up files print something: it breaks scp, rsync and sftp."""
+    done = subprocess.run(
+        connection(visit).argv("true"),
+        capture_output=True,
+        timeout=QUIET_SECONDS,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    noise = done.stdout.decode(errors="replace").strip()
+    if not noise:
+        return Finding("start-up files print nothing")
+    return Finding(
+        f"start-up files print to every command: {noise.splitlines()[0][:60]!r}",
+        Status.WARN,
+        "put what prints in the controller's ~/.bashrc below: case $- in *i*) ;; *) return;; esac",
+    )
+
+
+def look_at_system(visit: Visit) -> Finding:
+    """Run the probe: one round trip that all later steps live on."""
+    visit.facts = facts = probe(visit.shell, visit.definition)
+    before = recall_facts(visit.definition)
+    remember_facts(visit.definition, keep_last_known(facts, before))
+    library = f", glibc {facts.glibc}" if facts.glibc else ", no glibc"
+    return Finding(f"{facts.hostname}: {facts.system} {facts.kernel} {facts.arch}{library}")

@@ -1,0 +1,153 @@
+"""Look at a cluster: one round trip to its controller."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from towline.clusters import _node_address
+from towline.clusters._marked import Answer, first, marked_lines, number
+from towline.clusters._sinfo import read_partitions
+from towline.clusters.definition import ClusterDefinition
+from towline.clusters.facts import ClusterFacts
+from towline.errors import ReachError
+
+if TYPE_CHECKING:
+    from towline.clusters.shell import Shell
+
+PROBE_SECONDS = 60
+"""Limit of the whole probe; each command in it has a shorter one of its own."""
+
+NO_ANSWER = (124, 137)
+"""Exit codes of coreutils' ``timeout`` for a command that it had to end."""
+
+
+def probe(shell: Shell, definition: ClusterDefinition) -> ClusterFacts:
+    """Ask the controller for all that Towline wants to know about it, in one round trip.
+
+    A scheduler that does not answer costs a few seconds and leaves its facts in `unknown`.
+
+    Raises:
+        ReachError: the controller cannot be reached, or its answer broke off.
+
+    """
+    started = time.monotonic()
+    result = shell.run(probe_script(definition), timeout=PROBE_SECONDS)
+    answer = (
+        result.stdout if isinstance(result.stdout, str) else result.stdout.decode(errors="replace")
+    )
+    facts = read_answer(answer, definition)
+    return facts.model_copy(
+        update={"observed_at": time.time(), "seconds": round(time.monotonic() - started, 3)}
+    )
+
+
+def probe_script(definition: ClusterDefinition) -> str:
+    """Return the POSIX sh script that looks at this cluster."""
+    script = resources.files("towline.clusters").joinpath("probe.sh").read_text(encoding="utf-8")
+    wants_slurm = "yes" if definition.type == "slurm" else "no"
+    return f"root={shlex.quote(definition.root)}\nwants_slurm={wants_slurm}\n{script}"
+
+
+def read_answer(text: str, definition: ClusterDefinition) -> ClusterFacts:
+    """Read the script's answer, whatever else the log-in printed around it.
+
+    Raises:
+        ReachError: the answer is not whole.
+
+    """
+    answer = marked_lines(text)
+    if "end" not in answer:
+        raise ReachError(
+            f"cluster {definition.name}",
+            "the probe's answer broke off"
+            if answer
+            else "the controller did not run the probe: its shell answered something else",
+            f"towline cluster check {definition.name}",
+        )
+    unknown = _unknown(answer)
+    choice = _address(answer, definition)
+    tools = dict(_pair(line) for line in answer["tool"])
+    pythons: dict[str, str] = {}
+    for version, path in map(_pair, answer["python"]):
+        pythons.setdefault(version, path)
+    return ClusterFacts(
+        system=first(answer, "system"),
+        kernel=first(answer, "kernel"),
+        arch=first(answer, "arch"),
+        glibc=first(answer, "glibc"),
+        hostname=first(answer, "hostname"),
+        user=first(answer, "user"),
+        shell=first(answer, "shell"),
+        home=first(answer, "home"),
+        root=first(answer, "root"),
+        fs_type=first(answer, "fs_type"),
+        uid=number(answer, "uid"),
+        free_mb=number(answer, "free_mb"),
+        free_inodes=number(answer, "free_inodes"),
+        writable=first(answer, "writable") == "yes",
+        noexec=first(answer, "noexec") == "yes",
+        pythons=pythons,
+        tools=tools,
+        scheduler=_scheduler(tools),
+        scheduler_version=first(answer, "slurm_version"),
+        accounting=first(answer, "!sacct") == "0",
+        partitions=read_partitions(answer["sinfo"]) if first(answer, "!sinfo") == "0" else (),
+        addresses=tuple(_own_addresses(answer)),
+        jobs=max(number(answer, "jobs"), 0),
+        node_address=choice.address,
+        node_address_reason=choice.reason,
+        node_address_guessed=choice.guessed,
+        unknown=unknown,
+    )
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(" ")
+    return name, value
+
+
+def _scheduler(tools: dict[str, str]) -> str | None:
+    if "sbatch" in tools:
+        return "slurm"
+    if "bsub" in tools:
+        return "lsf"
+    if "qsub" in tools:
+        return "pbs" if "pbsnodes" in tools else "gridengine"
+    return "condor" if "condor_submit" in tools else None
+
+
+def _unknown(answer: Answer) -> dict[str, str]:
+    """Return why the facts that a scheduler command stands behind could not be observed."""
+    unknown = {}
+    for fact, command in (("partitions", "sinfo"), ("jobs", "squeue"), ("accounting", "sacct")):
+        code = first(answer, f"!{command}")
+        said = "; ".join(answer[command][:3])
+        if code in ("", "0") or "accounting storage is disabled" in said.lower():
+            continue
+        late = int(code) in NO_ANSWER
+        unknown[fact] = f"{command} gave no answer in time" if late else f"{command}: {said}"
+    if "partitions" in unknown:
+        for fact in ("jobs", "accounting"):
+            unknown.setdefault(fact, "not asked, as sinfo did not answer")
+    return unknown
+
+
+def _own_addresses(answer: Answer) -> list[str]:
+    return [text for text in answer["address"] if text and not text.startswith("127.")]
+
+
+def _address(answer: Answer, definition: ClusterDefinition) -> _node_address.Choice:
+    if definition.address:
+        return _node_address.Choice(definition.address, "the definition says so")
+    if definition.type != "slurm":
+        return _node_address.Choice("127.0.0.1", "workers run on the controller itself")
+    ssh_connection = first(answer, "ssh_connection").split()
+    return _node_address.choose(
+        [route for route in map(_node_address.read_route, answer["route"]) if route],
+        map(_node_address.read_slurmctld_address, answer["config"]),
+        _own_addresses(answer),
+        reached_at=ssh_connection[2] if len(ssh_connection) == 4 else "",
+    )

@@ -1,0 +1,143 @@
+# Look at a controller: one POSIX sh script, one round trip, nothing left behind.
+# Set in front of it: root (Towline's folder, may start with ~), wants_slurm (yes or no).
+# Every line of the answer starts with @@, so that noise of the login does not matter:
+#   @@name=value   one fact            @@!name=code   exit code of the command behind it (124: no answer)
+
+fact() { printf '@@%s=%s\n' "$1" "$2"; }
+
+lines() { # name, text: a fact for each line of the text
+    [ -z "$2" ] || printf '%s\n' "$2" | sed "s/^/@@$1=/"
+}
+
+limited() { # seconds, command...: a command that hangs must not hang the probe
+    limit=$1
+    shift
+    if command -v timeout >/dev/null 2>&1; then timeout -k 1 "$limit" "$@"; else "$@"; fi
+}
+
+about_system() {
+    fact system "$(uname -s)"
+    fact kernel "$(uname -r)"
+    fact arch "$(uname -m)"
+    fact glibc "$(getconf GNU_LIBC_VERSION 2>/dev/null | sed 's/.* //')"
+    fact hostname "$(uname -n)"
+    fact user "$(id -un 2>/dev/null)"
+    fact uid "$(id -u)"
+    fact shell "${SHELL:-}"
+    fact home "$(cd && pwd -P)"
+}
+
+about_root() {
+    case $root in "~" | "~/"*) root=$(cd && pwd -P)${root#"~"} ;; esac
+    fact root "$root"
+    there=$root
+    while [ ! -d "$there" ] && [ "$there" != / ]; do there=$(dirname "$there"); done
+    fact fs_type "$(stat -f -c %T "$there" 2>/dev/null)"
+    fact free_mb "$(limited 5 df -Pk "$there" 2>/dev/null | awk 'END { if (NR > 1) print int($4 / 1024) }')"
+    fact free_inodes "$(limited 5 df -Pi "$there" 2>/dev/null | awk 'END { if (NR > 1 && $2 > 0) print $4 }')"
+    trial=$there/.towline-probe.$$
+    if (printf '#!/bin/sh\necho ran\n' >"$trial") 2>/dev/null && grep -q ran "$trial"; then
+        fact writable yes
+        chmod 700 "$trial"
+        if [ "$("$trial" 2>/dev/null)" = ran ]; then fact noexec no; else fact noexec yes; fi
+    else
+        fact writable no
+    fi
+    rm -f "$trial"
+}
+
+about_pythons() {
+    seen=:
+    for name in python3 python3.20 python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 python3.13 \
+        python3.12 python3.11 python3.10 python3.9 python3.8 python3.7 python3.6; do
+        look_at_python "$(command -v "$name" 2>/dev/null)"
+    done
+    for path in /usr/bin/python3 /usr/local/bin/python3 /usr/libexec/platform-python "$HOME"/.local/bin/python3 \
+        "$HOME"/miniconda3/bin/python3 "$HOME"/miniforge3/bin/python3 "$HOME"/mambaforge/bin/python3 \
+        "$HOME"/anaconda3/bin/python3 /opt/conda/bin/python3 /opt/python/*/bin/python3; do
+        look_at_python "$path"
+    done
+}
+
+look_at_python() { # path
+    [ -x "$1" ] || return 0
+    real=$(readlink -f "$1" 2>/dev/null || echo "$1")
+    case $seen in *":$real:"*) return 0 ;; esac
+    seen=$seen$real:
+    # sys.executable, as what stands on PATH may be a slow shim of pyenv
+    python=$(limited 5 "$1" -S -E -c 'import sys; print("%d.%d.%d" % sys.version_info[:3], sys.executable)' 2>/dev/null) || return 0
+    fact python "$python"
+}
+
+about_tools() {
+    for tool in sbatch squeue scancel sacct scontrol srun sinfo qsub qstat qdel pbsnodes bsub bjobs bkill bhosts \
+        condor_submit condor_q condor_rm apptainer singularity podman conda mamba micromamba uv module \
+        tar gzip zstd rsync timeout flock setsid sha256sum ip getent; do
+        path=$(command -v "$tool" 2>/dev/null)
+        case $path in /*) fact tool "$tool $path" ;; esac
+    done
+}
+
+# Sites often add the scheduler to PATH in a profile, which a command over ssh does not read.
+find_scheduler_folder() {
+    command -v sbatch >/dev/null 2>&1 && return
+    for folder in /opt/slurm/bin /usr/local/slurm/bin /usr/local/bin /cm/shared/apps/slurm/current/bin; do
+        [ ! -x "$folder/sbatch" ] || { PATH=$PATH:$folder && return; }
+    done
+    folder=$(limited 5 "${SHELL:-sh}" -l -c 'command -v sbatch | sed "s/^/@@/"' 2>/dev/null | sed -n 's/^@@\(\/.*\)\/sbatch$/\1/p')
+    [ -z "$folder" ] || PATH=$PATH:$folder
+}
+
+about_slurm() {
+    command -v sbatch >/dev/null 2>&1 || return 0
+    fact slurm_version "$(limited 5 sbatch --version 2>/dev/null | sed -n 's/^[A-Za-z-]* *//p')"
+    answer=$(limited 8 sinfo -e -h -o '%P|%a|%l|%s|%D|%F|%c|%m|%G' 2>&1)
+    code=$?
+    fact '!sinfo' $code
+    lines sinfo "$answer"
+    # The daemon that did not answer sinfo will not answer the next question either.
+    [ $code -eq 0 ] || return 0
+    lines config "$(limited 5 scontrol show config 2>/dev/null | grep -E '^(ClusterName|SlurmctldHost(\[[0-9]+\])?) ')"
+    answer=$(limited 5 squeue -h -r -u "$(id -un)" -o '%i' 2>&1)
+    code=$?
+    fact '!squeue' $code
+    if [ $code -eq 0 ]; then fact jobs "$(printf '%s' "$answer" | grep -c .)"; else lines squeue "$answer"; fi
+    answer=$(limited 5 sacct -n -X -j 1 -o JobID 2>&1)
+    code=$?
+    fact '!sacct' $code
+    [ $code -eq 0 ] || lines sacct "$(printf '%s\n' "$answer" | head -n 3)"
+    answer=$(limited 8 sinfo -h -N -o '%R|%N|%o' 2>/dev/null | awk -F'|' '!seen[$1]++ && NR < 5000' | head -n 8)
+    printf '%s\n' "$answer" | while IFS='|' read -r partition node address; do
+        [ -z "$address" ] || look_at_route "$partition" "$node" "$address"
+    done
+}
+
+look_at_route() { # partition, node, address: from which address of ours does a packet to that node leave?
+    number=$(limited 3 getent ahostsv4 "$3" 2>/dev/null | sed -n '1s/ .*//p')
+    [ -n "$number" ] || return 0
+    from=$(ip -4 -o route get "$number" 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p')
+    [ -z "$from" ] || fact route "$1 $2 $number $from"
+}
+
+about_addresses() {
+    fact ssh_connection "${SSH_CONNECTION:-}"
+    if command -v ip >/dev/null 2>&1; then
+        lines address "$(ip -4 -o addr show 2>/dev/null | sed -n 's/.* inet \([0-9.]*\).*/\1/p')"
+    else
+        lines address "$(hostname -I 2>/dev/null | tr ' ' '\n' | grep -E '^[0-9.]+$')"
+    fi
+}
+
+probe() {
+    PATH=$PATH:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+    about_system
+    about_root
+    about_pythons
+    [ "$wants_slurm" = no ] || find_scheduler_folder
+    about_tools
+    [ "$wants_slurm" = no ] || about_slurm
+    about_addresses
+    fact end ok
+}
+
+probe </dev/null
