@@ -134,6 +134,20 @@ class EventLog:
                 return
             time.sleep(POLL_SECONDS)
 
+    def last(self) -> Event | None:
+        """Return the last whole event without reading what lies before it."""
+        try:
+            size = self.path.stat().st_size
+        except FileNotFoundError:
+            return None
+        reach = 4096
+        while True:
+            start = max(0, size - reach)
+            events = list(self.read(start))  # a line cut at its beginning is passed over as torn
+            if events or start == 0:
+                return events[-1] if events else None
+            reach *= 16
+
     def close(self) -> None:
         """Close the file; a later append opens it again."""
         with self._lock:

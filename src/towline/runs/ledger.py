@@ -40,7 +40,7 @@ class FileLedger:
         self._lock = threading.Lock()
         self._descriptor: int | None = None
 
-    def intend(self, kind: str, cluster: str, /, **what: Any) -> str:
+    def intend(self, kind: str, cluster: str, **what: Any) -> str:
         """Record that a thing is about to be made; return the entry's id.
 
         Raises:

@@ -72,6 +72,10 @@ class ProcessIdentity:
             return Liveness.NOT_OBSERVED
         return Liveness.ALIVE if start_mark(self.pid) == self.started else Liveness.GONE
 
+    def same_kernel(self) -> bool:
+        """Say whether the process belongs to this boot of this machine, visible or not."""
+        return self.host == platform.node() and self.boot == _boot()
+
 
 _TEXTS = ("started", "host", "boot", "space")
 

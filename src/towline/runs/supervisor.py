@@ -1,0 +1,189 @@
+"""The supervisor of one run: ``python -m towline.runs.supervisor [--reap] FOLDER``.
+
+Detached from the terminal, it starts the script, waits for it, ends what it left, cleans the
+clusters and writes the last event. With ``--reap`` it does the last three for a supervisor that
+vanished. It imports little: a thousand of them may run at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from towline.runs.descendants import end_processes
+from towline.runs.ending import (
+    Ending,
+    Leftover,
+    Sweep,
+    disk_is_full,
+    engine_sweep,
+    judge,
+    last_exception,
+    sweep_clusters,
+    tail_of,
+)
+from towline.runs.folder import RunFolder
+from towline.runs.inbox import SignalInbox
+from towline.runs.liveness import final_event, keeper_of, keeper_vanished
+from towline.runs.locks import take_for_life
+from towline.runs.process import start_mark
+from towline.runs.record import Recorder
+from towline.runs.script import Outcome, adopt_orphans, start_script
+from towline.runs.state import RunState, advance
+
+ESCALATION = ((signal.SIGINT, 10.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
+"""What a cancelled script is sent, and the seconds before the next; SIGINT lets it clean up."""
+
+_LOCK_SECONDS = 5.0  # somebody may hold the lock for a moment to see whether it is free
+
+
+class Supervisor:
+    """Look after one run from its first event to its last."""
+
+    def __init__(self, folder: RunFolder, sweep: Sweep = engine_sweep) -> None:
+        self.folder = folder
+        self.report = Recorder(folder)
+        self.state = RunState.CREATED
+        self._sweep = sweep
+        self._began = time.monotonic()
+        self._inbox = SignalInbox(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+
+    def run(self) -> None:
+        """Run the script to its end, whatever that is, and clean up."""
+        self._enter(RunState.STARTING, pid=os.getpid())
+        adopt_orphans()
+        try:
+            script = start_script(self.folder)
+        except OSError as error:
+            at = error.filename or self.folder.asked.python
+            reason = f"the script cannot be started: {at}: {error.strerror}"
+            self._end(Ending(RunState.FAILED, 2, reason), [])
+            return
+        self._enter(RunState.RUNNING, pid=script, started=start_mark(script))
+        outcome = self._wait_for(script)
+        self.report("script_ended", exit_code=outcome.exit_code, signal=outcome.signal)
+        leftovers = self._clean(script)
+        ending = judge(
+            outcome,
+            cancelled=self.state is RunState.CANCELLING,
+            error=self._last_error(),
+            exception=last_exception(tail_of(self.folder.stderr_log)),
+            disk_full=disk_is_full(self.folder),
+            leftovers=leftovers,
+        )
+        self._end(ending, leftovers)
+
+    def reap(self) -> None:
+        """End what a vanished supervisor has left, on the workspace and on the clusters."""
+        gone = keeper_of(self.folder)
+        restarted = not gone.same_kernel()
+        self.folder.keep()
+        self.report("reaping", pid=os.getpid(), gone=gone.pid)
+        script, outcome = None, None
+        for event in self.folder.events.read():
+            if event.name == "running":
+                script = event.facts
+            elif event.name == "script_ended":
+                outcome = Outcome(event.facts.get("exit_code"), event.facts.get("signal"))
+        session = None
+        if script and script.get("started") == start_mark(int(script["pid"])):
+            session = int(script["pid"])
+        leftovers = self._clean(session)
+        why = "the machine was restarted" if restarted else f"pid {gone.pid} was killed"
+        before = f" after {outcome}" if outcome else ""
+        reason = f"the run's supervisor vanished{before}: {why}"
+        self._end(Ending(RunState.LOST, 6, reason), leftovers)
+
+    def _enter(self, state: RunState, **facts: object) -> None:
+        self.state = advance(self.state, state)
+        if state is RunState.STARTING:
+            self.folder.keep()
+        self.report(state.value, **facts)
+
+    def _wait_for(self, script: int) -> Outcome:
+        """Wait for the script; after a request to cancel, with growing force."""
+        force = iter(ESCALATION)
+        deadline = float("inf")
+        while True:
+            if (outcome := _collect(script)) is not None:
+                return outcome
+            wait = min(deadline - time.monotonic(), 3600.0)
+            asked = self._inbox.wait(wait) & {signal.SIGTERM, signal.SIGINT}
+            if asked and self.state is not RunState.CANCELLING:
+                self._enter(RunState.CANCELLING)
+                deadline = 0.0
+            if time.monotonic() < deadline:
+                continue
+            number, grace = next(force, (None, 0.0))
+            if number is None:
+                return Outcome(signal=signal.SIGKILL)  # stuck in the kernel: told, not gone
+            deadline = time.monotonic() + grace
+            self.report("cleanup", step="script", text=f"sent {number.name}", grace=grace)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(script, number)
+
+    def _clean(self, session: int | None) -> list[Leftover]:
+        stuck = end_processes(self.folder, session, os.getpid())
+        here = [Leftover("this machine", "process", str(p.pid), p.command) for p in stuck]
+        return here + sweep_clusters(self.folder, self._sweep, self.report)
+
+    def _last_error(self) -> dict[str, object] | None:
+        errors = [event.facts for event in self.folder.events.read() if event.name == "error"]
+        return errors[-1] if errors else None
+
+    def _end(self, ending: Ending, leftovers: list[Leftover]) -> None:
+        self.report.free()
+        self.state = advance(self.state, ending.state)
+        self.report(
+            "ended",
+            state=ending.state.value,
+            exit_code=ending.exit_code,
+            reason=ending.reason,
+            seconds=round(time.monotonic() - self._began, 3),
+            leftovers=[asdict(item) for item in leftovers],
+        )
+
+
+def _collect(script: int) -> Outcome | None:
+    """Collect dead children, adopted ones too; return the script's outcome if it is there."""
+    outcome = None
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if pid == script:
+                outcome = Outcome.of_wait_status(status)
+    return outcome
+
+
+def _take_over(folder: RunFolder) -> int | None:
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while (lock := take_for_life(folder.keeper_lock)) is None:
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.1)
+    return lock
+
+
+def main(arguments: list[str]) -> None:
+    """Supervise, or with ``--reap`` clean up after, the run in the given folder."""
+    reaping = arguments[0] == "--reap"
+    folder = RunFolder.open(Path(arguments[-1]))
+    # Held until this process is gone, however it goes: who holds it looks after the run.
+    lock = _take_over(folder)
+    if lock is None or final_event(folder) is not None:
+        return
+    if not reaping:
+        Supervisor(folder).run()
+    elif keeper_vanished(folder):
+        Supervisor(folder).reap()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
