@@ -1,0 +1,197 @@
+"""From executor definitions to a parsl.Config whose workers run on the clusters."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from parsl.config import Config
+from parsl.executors import HighThroughputExecutor
+from parsl.executors.base import ParslExecutor
+from parsl.launchers import SimpleLauncher
+from parsl.providers import LocalProvider
+
+from towline.clusters import ClusterDefinition
+from towline.engine.definitions import ExecutorDefinition, ExecutorsFile
+from towline.engine.error_handler import block_error_handler
+from towline.engine.executor import RemoteExecutor
+from towline.engine.kinds import provider_kind
+from towline.engine.launch import (
+    INTERCHANGE_COMMAND,
+    local_launch_command,
+    remote_launch_command,
+)
+from towline.engine.ledger import Ledger, Report
+from towline.engine.opening import open_site
+from towline.engine.providers import controller_provider, slurm_provider
+from towline.engine.retries import retry_handler
+from towline.engine.site import Site
+from towline.errors import TowlineError
+
+STRATEGY_SECONDS = 0.5
+"""Between Parsl's scaling rounds; its own 5 s delay the first block by up to that."""
+
+RETRIES = 2
+
+
+@dataclass
+class Engine:
+    """The clusters of one script, ready for Parsl.
+
+    Args:
+        tag: the run's.
+        run_folder: on the workspace; Parsl's ``runinfo`` and the blocks' output go there.
+
+    """
+
+    file: ExecutorsFile
+    clusters: Mapping[str, ClusterDefinition]
+    tag: str
+    run_folder: Path
+    report: Report
+    ledger: Ledger
+    sites: dict[str, Site] = field(default_factory=dict)
+    executors: list[HighThroughputExecutor] = field(default_factory=list)
+    _open_labels: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def open(self) -> None:
+        """Connect to all clusters at once, and prepare environment, folder and link on each.
+
+        Raises:
+            TowlineError: the first cluster's that failed; what the others made is removed.
+
+        """
+        wanted: dict[str, dict[str, ExecutorDefinition]] = {}
+        for label, executor in self.file.executors.items():
+            if self.clusters[label].type != "local":
+                wanted.setdefault(executor.cluster, {})[label] = executor
+        if not wanted:
+            return
+        failures: list[TowlineError] = []
+
+        def one(cluster: str, executors: dict[str, ExecutorDefinition]) -> None:
+            definition = self.clusters[next(iter(executors))]
+            try:
+                site = open_site(definition, executors, self.tag, self.report, self.ledger)
+            except TowlineError as error:
+                failures.append(error)
+            else:
+                self.sites[cluster] = site
+
+        with ThreadPoolExecutor(len(wanted)) as pool:
+            list(pool.map(lambda item: one(*item), wanted.items()))
+        if failures:
+            self.close()
+            raise failures[0]
+
+    def config(self, **parsl_options: Any) -> Config:
+        """Return the parsl.Config; the user's own options win over ours.
+
+        Args:
+            parsl_options: of parsl.Config; ``executors`` are added to those of the file.
+
+        """
+        self.executors = [
+            self._executor(label, wanted) for label, wanted in self.file.executors.items()
+        ]
+        more: list[ParslExecutor] = list(parsl_options.pop("executors", ()))
+        options: dict[str, Any] = {
+            "run_dir": str(self.run_folder / "parsl"),
+            "strategy_period": STRATEGY_SECONDS,
+            **parsl_options,
+        }
+        if "retries" not in options and "retry_handler" not in options:
+            options |= {"retries": RETRIES, "retry_handler": retry_handler}
+        self._write_completed()
+        return Config(executors=[*self.executors, *more], **options)
+
+    def close(self) -> None:
+        """End everything on all clusters at once; safe to call again."""
+        with self._lock:
+            sites, self.sites = list(self.sites.values()), {}
+        if sites:
+            with ThreadPoolExecutor(len(sites)) as pool:
+                list(pool.map(lambda site: site.close(self.run_folder / "blocks"), sites))
+
+    def _executor(self, label: str, wanted: ExecutorDefinition) -> HighThroughputExecutor:
+        common: dict[str, Any] = {
+            "label": label,
+            "address": "127.0.0.1",
+            "interchange_launch_cmd": INTERCHANGE_COMMAND,
+            "encrypted": True,
+            "cores_per_worker": wanted.cores_per_worker,
+            "mem_per_worker": wanted.mem_per_worker,
+            "max_workers_per_node": wanted.tasks_per_node,
+            "available_accelerators": (
+                wanted.accelerators
+                if isinstance(wanted.accelerators, int)
+                else list(wanted.accelerators)
+            ),
+            "prefetch_capacity": wanted.prefetch,
+            "heartbeat_threshold": wanted.heartbeat_threshold,
+            "heartbeat_period": max(2, min(30, wanted.heartbeat_threshold // 4)),
+            # a pilot that starts while the link is down must outlast the outage
+            "address_probe_timeout": wanted.heartbeat_threshold,
+        }
+        if provider_kind(wanted, self.clusters[label]) == "local":
+            return HighThroughputExecutor(
+                **common,
+                launch_cmd=local_launch_command(),
+                provider=_local_provider(wanted),
+                block_error_handler=block_error_handler("local", self.report, lambda: None),
+            )
+        site = self.sites[wanted.cluster]
+        self._open_labels.add(label)
+        if provider_kind(wanted, self.clusters[label]) == "controller":
+            provider: Any = controller_provider(site, label, wanted)
+        else:
+            provider = slurm_provider(site, label, wanted)
+        return RemoteExecutor(
+            **common,
+            launch_cmd=remote_launch_command(),
+            provider=provider,
+            block_error_handler=block_error_handler(site.name, self.report, provider.refusal),
+            on_start=lambda port, keys: site.started(label, port, keys),
+            on_shutdown=lambda: self._shut(label),
+        )
+
+    def _shut(self, label: str) -> None:
+        """Close all sites once Parsl has shut the last executor down."""
+        with self._lock:
+            self._open_labels.discard(label)
+            last = not self._open_labels
+        if last:
+            self.close()
+
+    def _write_completed(self) -> None:
+        """Write what the definitions came to, apart from what the user wrote."""
+        completed = {
+            label: {**wanted.model_dump(exclude_defaults=True), **self._completed(label, wanted)}
+            for label, wanted in self.file.executors.items()
+        }
+        path = self.run_folder / "executors.completed.json"
+        path.write_text(json.dumps(completed, indent=1, default=str) + "\n", encoding="utf-8")
+
+    def _completed(self, label: str, wanted: ExecutorDefinition) -> dict[str, Any]:
+        definition = self.clusters[label]
+        facts: dict[str, Any] = {"provider": provider_kind(wanted, definition)}
+        if site := self.sites.get(wanted.cluster):
+            facts |= site.completed(label)
+        return facts
+
+
+def _local_provider(wanted: ExecutorDefinition) -> LocalProvider:
+    return LocalProvider(
+        init_blocks=wanted.init_blocks,
+        min_blocks=wanted.min_blocks,
+        max_blocks=wanted.max_blocks,
+        parallelism=wanted.parallelism,
+        launcher=SimpleLauncher(),
+        worker_init="\n".join(wanted.worker_init),
+    )

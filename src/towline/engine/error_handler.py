@@ -1,0 +1,66 @@
+"""When is an executor beyond hope? Parsl's ``block_error_handler``, more patient than its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from parsl.jobs.states import JobState, JobStatus
+
+from towline.engine.ledger import Report
+from towline.errors import SubmitRefused
+
+FAILURES = 3
+"""So many blocks in a row must fail before a single worker came, to give an executor up."""
+
+BAD = frozenset({JobState.FAILED, JobState.MISSING})
+NEUTRAL = frozenset({JobState.CANCELLED, JobState.SCALED_IN})
+
+Handler = Callable[[Any, dict[str, JobStatus]], None]
+
+
+def verdict(states: Sequence[JobState]) -> bool:
+    """Return whether blocks in this order of their numbers mean that no block will ever work.
+
+    Args:
+        states: of all blocks so far; ``MISSING`` is a block that ended before a worker came.
+
+    """
+    counted = [state for state in states if state not in NEUTRAL]
+    return len(counted) >= FAILURES and all(state in BAD for state in counted[-FAILURES:])
+
+
+def block_error_handler(cluster: str, report: Report, refused: Callable[[], str | None]) -> Handler:
+    """Return a handler that tolerates single failures and gives an executor up only once.
+
+    Args:
+        refused: returns the scheduler's words once it has refused a block for good.
+
+    """
+
+    def handle(executor: Any, status: dict[str, JobStatus]) -> None:
+        if executor.bad_state_is_set:
+            # Failing the tasks again raises in Parsl, and stops the scaling of every other
+            # executor (Parsl issues 3992, 3993).
+            return
+        words = refused()
+        by_number = [status[block] for block in sorted(status, key=int)]
+        if words is None and not verdict([entry.state for entry in by_number]):
+            return
+        error = SubmitRefused(
+            f"{cluster}/{executor.label}",
+            words or _last_words(by_number),
+            "towline run show, and the job output in the run folder",
+        )
+        report("error", cluster=cluster, executor=executor.label, **error.as_dict())
+        executor.set_bad_state_and_fail_all(error)
+
+    return handle
+
+
+def _last_words(statuses: Sequence[JobStatus]) -> str:
+    last = statuses[-1]
+    said = [last.message or "", last.stderr_summary or ""]
+    return f"{FAILURES} blocks in a row failed before a worker came; the last one: " + (
+        " ".join(part.strip() for part in said if part.strip()) or "it said nothing"
+    )

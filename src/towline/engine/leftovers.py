@@ -1,0 +1,158 @@
+"""Find and remove what runs have left on a cluster; the proof behind ``leftovers: none``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from towline.clusters import ClusterFacts
+from towline.engine.scheduler import NotObserved
+from towline.engine.site_names import job_prefix
+from towline.engine.slurm import Slurm
+from towline.errors import SiteError
+from towline.ssh import Connection, quote
+
+TAG = re.compile(r"r\d+-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something of a run that is still on a cluster.
+
+    Attributes:
+        kind: ``job``, ``process``, ``agent``, ``folder`` or ``environment mark``.
+        what: job id, process id or path.
+        detail: state, nodes or size, for people.
+
+    """
+
+    cluster: str
+    tag: str
+    kind: str
+    what: str
+    detail: str = ""
+
+
+def find(
+    connection: Connection, cluster: str, facts: ClusterFacts, tags: Sequence[str]
+) -> list[Leftover]:
+    """Return what is left of some runs on a cluster.
+
+    Raises:
+        ReachError: the cluster cannot be asked.
+        SiteError: its scheduler does not answer.
+
+    """
+    if not tags:
+        return []
+    found = []
+    answer = connection.run(_FIND.replace("@ROOT@", quote(facts.root)) + _loop(tags), check=True)
+    for line in answer.stdout.splitlines():
+        if line.startswith("@@") and line.count("|") >= 3:
+            kind, tag, what, detail = line.removeprefix("@@").split("|", 3)
+            found.append(Leftover(cluster, tag, kind, what, detail))
+    if facts.scheduler == "slurm":
+        found += [job for tag in tags for job in _jobs(connection, cluster, tag)]
+    return found
+
+
+def remove(connection: Connection, cluster: str, facts: ClusterFacts, tags: Sequence[str]) -> None:
+    """Cancel the jobs, end the processes and remove the folders of some runs.
+
+    Removing what is not there is no error, so it may be called again at any time.
+
+    Raises:
+        ReachError: the cluster cannot be reached; call again later.
+        SiteError: its scheduler does not answer.
+
+    """
+    if facts.scheduler == "slurm":
+        ids = [job.what for tag in tags for job in _jobs(connection, cluster, tag)]
+        if ids:
+            connection.run(Slurm().cancel_script(ids), timeout=45)
+    script = _REMOVE.replace("@ROOT@", quote(facts.root)) + _loop(tags)
+    connection.run(script, timeout=60, check=True)
+
+
+def _jobs(connection: Connection, cluster: str, tag: str) -> list[Leftover]:
+    slurm = Slurm()
+    answer = connection.run(slurm.list_script(job_prefix(tag)), timeout=45)
+    try:
+        jobs = slurm.read_list(answer.stdout)
+    except NotObserved as error:
+        raise SiteError(
+            f"cluster {cluster}", f"its jobs cannot be listed: {error}", "try again later"
+        ) from error
+    return [
+        Leftover(
+            cluster, tag, "job", job.job_id, f"{job.state.value if job.state else ''} {job.nodes}"
+        )
+        for job in jobs
+        if job.outcome is None
+    ]
+
+
+def _loop(tags: Sequence[str]) -> str:
+    for tag in tags:
+        if not TAG.fullmatch(tag):
+            raise ValueError(f"{tag!r} is not the tag of a run")
+    return f"for tag in {quote(*tags)}; do one_run; done\n"
+
+
+_COMMON = """\
+root=@ROOT@
+boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo unknown)
+groups() {
+  for file in "$1"/jobs/*.pid; do
+    [ -e "$file" ] || continue
+    read pid booted < "$file"
+    [ "$booted" = "$boot" ] && kill -0 -- "-$pid" 2>/dev/null && echo "$pid"
+  done
+}
+agent() {
+  [ -e "$1/link/pid" ] || return 0
+  read pid rest < "$1/link/pid"
+  tr '\\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null | grep -q "$tag" && echo "$pid"
+}
+"""
+
+_FIND = (
+    _COMMON
+    + """\
+one_run() {
+  folder=$root/runs/$tag
+  if [ -d "$folder" ]; then
+    for pid in $(groups "$folder"); do echo "@@process|$tag|$pid|on the controller"; done
+    for pid in $(agent "$folder"); do echo "@@agent|$tag|$pid|of the link"; done
+    echo "@@folder|$tag|$folder|$(du -sk "$folder" 2>/dev/null | cut -f1) kB"
+  fi
+  for mark in "$root"/envs/*/.used-by/"$tag"; do
+    [ -e "$mark" ] && echo "@@environment mark|$tag|$mark|"
+  done
+}
+"""
+)
+
+_REMOVE = (
+    _COMMON
+    + """\
+one_run() {
+  folder=$root/runs/$tag
+  if [ -d "$folder" ]; then
+    pids=$(groups "$folder")
+    for pid in $pids; do kill -TERM -- "-$pid" 2>/dev/null; done
+    for pid in $(agent "$folder"); do kill -TERM "$pid" 2>/dev/null; done
+    n=0
+    while [ -n "$(groups "$folder")$(agent "$folder")" ] && [ $n -lt 30 ]; do
+      n=$((n+1)); sleep 0.1
+    done
+    for pid in $(groups "$folder"); do kill -KILL -- "-$pid" 2>/dev/null; done
+    for pid in $(agent "$folder"); do kill -KILL "$pid" 2>/dev/null; done
+    rm -rf "$folder"
+  fi
+  rm -f "$root"/envs/*/.used-by/"$tag"
+  rmdir "$HOME/towline-$tag" 2>/dev/null || :
+}
+"""
+)

@@ -1,0 +1,82 @@
+"""Does the cluster have what an executor asks for? Said before anything is submitted."""
+
+from __future__ import annotations
+
+import difflib
+
+from towline.clusters import ClusterDefinition, ClusterFacts, Partition
+from towline.engine.definitions import ExecutorDefinition
+from towline.errors import DefinitionError, SchedulerMissing, SubmitRefused
+
+
+def check_limits(
+    label: str, wanted: ExecutorDefinition, definition: ClusterDefinition, facts: ClusterFacts
+) -> None:
+    """Check scheduler, partition, nodes and walltime against what the probe saw.
+
+    What the probe could not observe is not checked: the scheduler has the last word.
+
+    Raises:
+        SchedulerMissing: there is no ``sbatch``.
+        DefinitionError: no such partition.
+        SubmitRefused: the partition does not give that much.
+
+    """
+    thing = f"{definition.name}/{label}"
+    if "sbatch" not in facts.tools and "tools" not in facts.unknown:
+        raise SchedulerMissing(
+            f"cluster {definition.name}",
+            "sbatch is not on the PATH of a log-in there",
+            f"towline cluster check {definition.name}; for a host without a scheduler: type: ssh",
+        )
+    if not facts.partitions:
+        return
+    if wanted.partition is None:
+        partition = facts.default_partition()
+        if partition is None:
+            raise DefinitionError(
+                thing, "the site has no default partition", f"set `partition`: {_names(facts)}"
+            )
+    else:
+        partition = facts.partition(wanted.partition)
+        if partition is None:
+            near = difflib.get_close_matches(
+                wanted.partition, [part.name for part in facts.partitions], 1
+            )
+            raise DefinitionError(
+                thing,
+                f"cluster {definition.name} has no partition {wanted.partition!r}",
+                f"did you mean {near[0]}?" if near else f"choose one of: {_names(facts)}",
+            )
+    _check_partition(thing, wanted, partition)
+
+
+def _check_partition(thing: str, wanted: ExecutorDefinition, partition: Partition) -> None:
+    limit = partition.max_time_minutes
+    if limit is not None and wanted.walltime_minutes > limit:
+        raise SubmitRefused(
+            thing,
+            f"walltime {wanted.walltime} is beyond partition {partition.name}'s limit of "
+            f"{limit // 60:02}:{limit % 60:02}:00. Nothing was submitted.",
+            "lower `walltime`, or choose another partition",
+        )
+    most = partition.max_nodes or partition.nodes
+    if most and wanted.nodes > most:
+        raise SubmitRefused(
+            thing,
+            f"{wanted.nodes} nodes are more than partition {partition.name} gives ({most}). "
+            "Nothing was submitted.",
+            "lower `nodes`",
+        )
+    cores = wanted.cores_per_node or 0
+    if partition.cpus_per_node and cores > partition.cpus_per_node and partition.nodes == 1:
+        raise SubmitRefused(
+            thing,
+            f"{cores} cores are more than a node of {partition.name} has "
+            f"({partition.cpus_per_node}). Nothing was submitted.",
+            "lower `cores_per_node`",
+        )
+
+
+def _names(facts: ClusterFacts) -> str:
+    return ", ".join(part.name for part in facts.partitions)

@@ -1,0 +1,78 @@
+"""What the batch thread needs from a scheduler: scripts to send, pure functions to read answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from parsl.jobs.states import JobState
+
+from towline.engine.blocks import BlockState
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a scheduler said about one job.
+
+    Attributes:
+        state: None when the scheduler's word is not one we know: the job is there, no more.
+        outcome: Parsl's terminal state when ``state`` is ENDED, else None.
+        reason: the scheduler's own word ("Resources", "TIMEOUT", "NODE_FAIL").
+
+    """
+
+    job_id: str
+    job_name: str
+    state: BlockState | None
+    outcome: JobState | None = None
+    reason: str = ""
+    nodes: str = ""
+
+
+class NotObserved(Exception):
+    """The scheduler gave no usable answer; what was known stays known."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a submission failed.
+
+    Attributes:
+        certain: no job was created; when False one may exist.
+        transient: trying again later may succeed.
+
+    """
+
+    words: str
+    certain: bool
+    transient: bool
+
+
+class Scheduler(Protocol):
+    """One scheduler's commands; every ``*_script`` is POSIX sh, every ``read_*`` is pure."""
+
+    name: str
+
+    def list_script(self, prefix: str) -> str:
+        """Return a script that lists this user's jobs whose name begins with ``prefix``."""
+
+    def read_list(self, output: str) -> list[Observation]:
+        """Read the listing.
+
+        Raises:
+            NotObserved: the scheduler did not answer; an empty list means "no such jobs".
+
+        """
+
+    def detail_script(self, job_ids: Sequence[str]) -> str:
+        """Return a script that asks about jobs which the listing no longer has."""
+
+    def read_detail(self, output: str) -> list[Observation]:
+        """Read the answer; a job that is not in it is not known to the scheduler any more."""
+
+    def cancel_script(self, job_ids: Sequence[str]) -> str:
+        """Return a script that cancels jobs; cancelling an ended job is no error."""
+
+    def read_refusal(self, words: str) -> Refusal:
+        """Read the words of a failed submission."""

@@ -1,0 +1,271 @@
+"""What one run has on one cluster: connection, folder, link, batch thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from towline.engine.link_keeper import LinkKeeper
+
+from towline.clusters import ClusterDefinition, ClusterFacts
+from towline.engine.batch import BatchThread
+from towline.engine.definitions import ExecutorDefinition
+from towline.engine.keys import pack_keys
+from towline.engine.ledger import Ledger, Report
+from towline.engine.leftovers import remove
+from towline.engine.logs import fetch_logs
+from towline.engine.scheduler import Scheduler
+from towline.engine.site_names import default_work_folder, job_prefix, run_folder_on
+from towline.environments import Environment, mark_used, node_check_lines
+from towline.errors import NoSpace, TowlineError
+from towline.ssh import Connection, quote
+
+CLOSE_SECONDS = 60.0
+"""For the scheduler to confirm that cancelled jobs are gone."""
+
+EXPIRED_DAYS = 14
+"""After so long, what a lease has ended is removed; until then its logs can be fetched."""
+
+
+@dataclass
+class Tenant:
+    """An executor on a site: what it asked for, where it runs, how its workers find it.
+
+    Attributes:
+        interchange_port: on the workspace; known once Parsl has started the executor.
+        certificates: folder on the workspace of the keys that its workers need.
+        sent: whether the keys are on the cluster.
+
+    """
+
+    wanted: ExecutorDefinition
+    environment: Environment
+    interchange_port: int = 0
+    certificates: Path | None = None
+    sent: bool = False
+
+
+class Site:
+    """One run's presence on one cluster; everything it makes is in the ledger first."""
+
+    def __init__(
+        self,
+        definition: ClusterDefinition,
+        connection: Connection,
+        facts: ClusterFacts,
+        tag: str,
+        report: Report,
+        ledger: Ledger,
+    ) -> None:
+        self.name = definition.name
+        self.definition = definition
+        self.connection = connection
+        self.facts = facts
+        self.tag = tag
+        self.folder = run_folder_on(facts, tag)
+        self.address = definition.address or facts.node_address
+        self._report = report
+        self._ledger = ledger
+        self._folder_entry = ""
+        self._marks: dict[str, str] = {}
+        self._tenants: dict[str, Tenant] = {}
+        self._batches: dict[str, BatchThread] = {}
+        self._link: LinkKeeper | None = None
+
+    # -- before Parsl starts -----------------------------------------------------------------
+
+    def make_folder(self) -> None:
+        """Make the run's folder on the cluster, and remove what expired there long ago.
+
+        Raises:
+            NoSpace: the disk is full.
+
+        """
+        self._folder_entry = self._ledger.intend(
+            "remote_folder",
+            self.name,
+            path=self.folder,
+            definition=self.definition.model_dump(mode="json", exclude_defaults=True),
+        )
+        folder = quote(self.folder)
+        answer = self.connection.run(
+            f"umask 077; mkdir -p {folder}/jobs {folder}/certs {folder}/logs && "
+            f"echo probe > {folder}/.room && rm {folder}/.room || exit 1\n"
+            f"find {quote(self.facts.root)}/runs -mindepth 2 -maxdepth 2 -name expired "
+            f"-mtime +{EXPIRED_DAYS} 2>/dev/null | while IFS= read -r mark; do "
+            'rm -rf "${mark%/expired}"; done\n'
+        )
+        if answer.exit_code != 0:
+            raise NoSpace(
+                f"cluster {self.name}",
+                f"{self.folder} cannot be made: {answer.stderr.strip()}",
+                f"free space there, or set `root` (towline cluster show {self.name})",
+            )
+        self._ledger.created(self._folder_entry)
+
+    def start_link(self, python: str) -> None:
+        """Start the link; ``python`` is any Python 3.6 or later on the controller."""
+        keeper = LinkKeeper(
+            self.connection,
+            self.name,
+            self.tag,
+            self.facts,
+            python,
+            self._report,
+            replace_workers=self._replace_workers,
+        )
+        keeper.start()
+        self._link = keeper
+
+    def use_environment(self, environment: Environment) -> None:
+        """Mark an environment as used by this run, so that nobody removes it."""
+        if not environment.ours or environment.key in self._marks:
+            return
+        self._marks[environment.key] = self._ledger.intend(
+            "environment_mark", self.name, path=f"{environment.prefix}/.used-by/{self.tag}"
+        )
+        mark_used(environment, self.connection, self.tag)
+        self._ledger.created(self._marks[environment.key])
+
+    def admit(self, label: str, tenant: Tenant) -> None:
+        """Take an executor in."""
+        self._tenants[label] = tenant
+
+    def batch(self, scheduler: Scheduler) -> BatchThread:
+        """Return the thread that speaks to this scheduler for all executors of the run."""
+        if scheduler.name not in self._batches:
+            self._batches[scheduler.name] = BatchThread(
+                self.name,
+                self.connection,
+                scheduler,
+                job_prefix(self.tag),
+                self._report,
+                self._ledger,
+            )
+        return self._batches[scheduler.name]
+
+    # -- while it runs -----------------------------------------------------------------------
+
+    def started(self, label: str, interchange_port: int, certificates: Path) -> None:
+        """Take note of where an executor's interchange listens and which keys it uses."""
+        tenant = self._tenants[label]
+        tenant.interchange_port = interchange_port
+        tenant.certificates = certificates
+
+    def job_name(self, label: str, number: int) -> str:
+        """Return the beginning of a job's name."""
+        return f"{job_prefix(self.tag)}{label}.{number}"
+
+    def worker_setup(self, label: str) -> str:
+        """Return the shell lines of a job script between the user's and the worker command.
+
+        Called in a batch thread; sends the keys and opens the executor's port on the controller
+        when that was not done yet.
+
+        Raises:
+            ReachError: the link is down; try again later.
+
+        """
+        tenant = self._tenants[label]
+        assert self._link is not None, "the link starts before Parsl"  # noqa: S101
+        port = self._link.listen(label, tenant.interchange_port, self.address)
+        if not tenant.sent:
+            self._send_keys(label, tenant)
+            tenant.sent = True
+        variables = {
+            "TOWLINE_ADDRESS": self.address,
+            "TOWLINE_PORT": str(port),
+            "TOWLINE_CERTS": f"{self.folder}/certs/{label}",
+            "TOWLINE_LOGS": f"{self.folder}/logs/{label}",
+            "TOWLINE_PYTHON": tenant.environment.python,
+            "TOWLINE_RUN_TAG": self.tag,
+        }
+        work = quote(self.work_folder(tenant.wanted))
+        return "\n".join(
+            [
+                *(f"export {name}={quote(value)}" for name, value in variables.items()),
+                f"mkdir -p {work} && cd {work} || exit 96",
+                tenant.environment.activation,
+                node_check_lines(tenant.environment, self.address, port),
+            ]
+        )
+
+    def work_folder(self, wanted: ExecutorDefinition) -> str:
+        """Return the absolute working folder of an executor's apps; kept unless it is empty."""
+        path = wanted.run_dir or default_work_folder(self.tag)
+        if path == "~" or path.startswith("~/"):
+            return self.facts.home + path[1:]
+        return path if path.startswith("/") else f"{self.facts.home}/{path}"
+
+    def completed(self, label: str) -> dict[str, Any]:
+        """Return what an executor's definition came to on this cluster."""
+        environment = self._tenants[label].environment
+        return {
+            "host": self.definition.host,
+            "user": self.facts.user,
+            "address": self.address,
+            "run_folder": self.folder,
+            "work_folder": self.work_folder(self._tenants[label].wanted),
+            "environment": {
+                "kind": environment.kind,
+                "key": environment.key,
+                "python": environment.python,
+            },
+        }
+
+    def _replace_workers(self) -> int:
+        """Cancel every block: what was in flight to them is lost, and Parsl tries it again."""
+        return sum(
+            batch.cancel_all("the link lost its state; its workers are replaced")
+            for batch in self._batches.values()
+        )
+
+    def _send_keys(self, label: str, tenant: Tenant) -> None:
+        """Put the executor's CURVE keys on the cluster."""
+        assert tenant.certificates is not None, "Parsl makes them when it starts"  # noqa: S101
+        folder = quote(f"{self.folder}/certs/{label}")
+        self.connection.run(
+            f"umask 077; mkdir -p {folder} && tar -xf - -C {folder}\n",
+            input=pack_keys(tenant.certificates),
+            check=True,
+        )
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def close(self, blocks: Path | None) -> None:
+        """Cancel, fetch the logs, close the link and remove everything; raises nothing.
+
+        What cannot be removed now stays open in the ledger.
+
+        Args:
+            blocks: folder on the workspace for the workers' logs; None: there are none.
+
+        """
+        self._report("cleanup", cluster=self.name, step="cancelling blocks")
+        still = [block for batch in self._batches.values() for block in batch.close(CLOSE_SECONDS)]
+        for block in still:
+            self._report(
+                "warning",
+                cluster=self.name,
+                text=f"job {block.job_id or block.job_name} may still exist: not observed",
+            )
+        try:
+            if blocks is not None and self._batches:
+                self._report("cleanup", cluster=self.name, step="fetching logs")
+                fetch_logs(
+                    self.connection, self.folder, blocks / self.name, self._report, self.name
+                )
+            if self._link is not None:
+                self._link.close()
+            if self._folder_entry:
+                self._report("cleanup", cluster=self.name, step="removing the run's folder")
+                remove(self.connection, self.name, self.facts, [self.tag])
+                self._cross_out(jobs_remain=bool(still))
+        except TowlineError as error:
+            self._report("warning", cluster=self.name, text=f"clean-up is not complete: {error}")
+
+    def _cross_out(self, *, jobs_remain: bool) -> None:
+        for entry in self._marks.values():
+            self._ledger.removed(entry)
+        if not jobs_remain:
+            self._ledger.removed(self._folder_entry)

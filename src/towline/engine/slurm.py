@@ -1,0 +1,131 @@
+"""Slurm: its commands and how their answers are read (20.11 to 25.x)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from parsl.jobs.states import JobState
+
+from towline.engine.blocks import BlockState
+from towline.engine.scheduler import NotObserved, Observation, Refusal
+from towline.ssh import quote
+
+_ANSWER_SECONDS = 20  # squeue on a busy site takes seconds; a hung one must not hold the thread
+
+PENDING = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD",
+                     "RESV_DEL_HOLD", "SPECIAL_EXIT"})  # fmt: skip
+ACTIVE = frozenset({"RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "STOPPED", "SUSPENDED",
+                    "RESIZING", "EXPEDITING", "POWER_UP_NODE"})  # fmt: skip
+OUTCOMES = {
+    "COMPLETED": JobState.COMPLETED,
+    "CANCELLED": JobState.CANCELLED,
+    "FAILED": JobState.FAILED,
+    "TIMEOUT": JobState.TIMEOUT,
+    "DEADLINE": JobState.TIMEOUT,
+    "PREEMPTED": JobState.TIMEOUT,
+    "NODE_FAIL": JobState.FAILED,
+    "BOOT_FAIL": JobState.FAILED,
+    "OUT_OF_MEMORY": JobState.FAILED,
+    "REVOKED": JobState.FAILED,
+    "LAUNCH_FAILED": JobState.FAILED,
+    "RECONFIG_FAIL": JobState.FAILED,
+}
+"""Slurm's terminal states (squeue(1), JOB STATE CODES) in Parsl's words."""
+
+TRANSIENT = re.compile(
+    r"unable to contact slurm controller|temporarily unable|resource temporarily unavailable"
+    r"|MaxSubmit|submit.{0,12}limit|connection refused|communication connection failure"
+    r"|slurm backup controller|controller is in standby",
+    re.IGNORECASE,
+)
+UNCERTAIN = re.compile(
+    r"timed out|zero bytes were transmitted|connection (?:reset|closed|aborted)", re.IGNORECASE
+)
+
+
+class Slurm:
+    """Slurm's commands over SSH, as a :class:`~towline.engine.scheduler.Scheduler`."""
+
+    name = "slurm"
+
+    def list_script(self, prefix: str) -> str:
+        """Return a script that lists this user's jobs, ended ones of the last minutes too."""
+        return (
+            f'out=$({_bounded("squeue")} --noheader --states=all --user="$(id -un)" '
+            "--format='%i|%T|%r|%N|%j') || { echo '@@failed'; exit 0; }\n"
+            f"printf '%s\\n' \"$out\" | awk -F'|' -v p={quote(prefix)} 'index($5, p) == 1'\n"
+            "echo '@@end'\n"
+        )
+
+    def read_list(self, output: str) -> list[Observation]:
+        """Read ``id|state|reason|nodes|name`` lines."""
+        lines = output.splitlines()
+        if not lines or lines[-1] != "@@end":
+            raise NotObserved("squeue did not answer")
+        return [_observation(*line.split("|", 4)) for line in lines[:-1] if line.count("|") >= 4]
+
+    def detail_script(self, job_ids: Sequence[str]) -> str:
+        """Return a script that asks scontrol, then the accounting, about jobs by id."""
+        scontrol = "".join(
+            f"{_bounded('scontrol')} -o show job {quote(job_id)} 2>&1 || :\n" for job_id in job_ids
+        )
+        return (
+            f"{scontrol}{_bounded('sacct')} -X -n -P -j {quote(','.join(job_ids))} "
+            "-o JobIDRaw,State,Reason,NodeList,JobName 2>/dev/null | sed 's/^/@@sacct|/'\n"
+            "echo '@@end'\n"
+        )
+
+    def read_detail(self, output: str) -> list[Observation]:
+        """Read scontrol's ``key=value`` lines and sacct's; scontrol wins."""
+        if "@@end" not in output.splitlines()[-1:]:
+            raise NotObserved("scontrol did not answer")
+        found: dict[str, Observation] = {}
+        for line in output.splitlines():
+            if line.startswith("@@sacct|") and line.count("|") >= 5:
+                seen = _observation(*line.split("|", 5)[1:])
+                found.setdefault(seen.job_id, seen)
+            elif line.startswith("JobId="):
+                facts = dict(re.findall(r"(\w+)=(\S*)", line))
+                seen = _observation(
+                    facts["JobId"],
+                    facts.get("JobState", ""),
+                    facts.get("Reason", ""),
+                    facts.get("NodeList", "").replace("(null)", ""),
+                    facts.get("JobName", ""),
+                )
+                found[seen.job_id] = seen
+            elif "unable to contact" in line.lower() or "timed out" in line.lower():
+                raise NotObserved(line)
+        return list(found.values())
+
+    def cancel_script(self, job_ids: Sequence[str]) -> str:
+        """Return a script that cancels jobs; tells when the controller did not take it."""
+        return f"{_bounded('scancel')} {quote(*job_ids)}\n"
+
+    def read_refusal(self, words: str) -> Refusal:
+        """Read sbatch's standard error."""
+        text = re.sub(r"^sbatch: (?:error: )?", "", words.strip(), flags=re.MULTILINE)
+        uncertain = bool(UNCERTAIN.search(text))
+        return Refusal(
+            words=text or "sbatch said nothing",
+            certain=not uncertain,
+            transient=uncertain or bool(TRANSIENT.search(text)),
+        )
+
+
+def _bounded(command: str) -> str:
+    return f"$(command -v timeout >/dev/null && echo timeout {_ANSWER_SECONDS}) {command}"
+
+
+def _observation(job_id: str, state: str, reason: str, nodes: str, name: str) -> Observation:
+    word = state.split()[0].rstrip("+") if state.split() else ""
+    nodes = nodes.strip()
+    if word in OUTCOMES:
+        detail = f"{word} ({reason})" if reason not in ("", "None", word) else word
+        return Observation(job_id, name, BlockState.ENDED, OUTCOMES[word], detail, nodes)
+    if word in PENDING:
+        return Observation(job_id, name, BlockState.QUEUED, None, reason, nodes)
+    if word in ACTIVE:
+        return Observation(job_id, name, BlockState.RUNNING, None, "", nodes)
+    return Observation(job_id, name, None, None, f"state {state!r}", nodes)
