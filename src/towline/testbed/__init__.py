@@ -1,0 +1,23 @@
+"""Two real Slurm clusters in namespaces on one Linux machine, to try Towline and to test it.
+
+with Testbed(folder) as testbed:
+    testbed.ssh("onprem", "srun -N2 hostname")
+    with testbed.cut("cloud"):
+        ...
+"""
+
+from __future__ import annotations
+
+from towline.testbed.command_faults import CommandFault
+from towline.testbed.requirements import install_line, missing_packages, what_is_missing
+from towline.testbed.testbed import ClusterInfo, Fault, Testbed
+
+__all__ = [
+    "ClusterInfo",
+    "CommandFault",
+    "Fault",
+    "Testbed",
+    "install_line",
+    "missing_packages",
+    "what_is_missing",
+]

@@ -1,0 +1,140 @@
+"""Start and end a testbed's supervisor from outside its namespaces."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from towline.errors import TestbedError
+from towline.testbed import control, requirements
+
+BOOT_LIMIT = 240.0  # seconds; the supervisor's own limits are shorter and say more
+LOG = "supervisor.log"
+_SOURCES = Path(__file__).parents[2]
+
+
+def start(
+    folder: Path, *, accounting: bool, die_with_parent: bool, progress: Callable[[str], None]
+) -> subprocess.Popen[str]:
+    """Boot a testbed and return once every node of it is idle.
+
+    Args:
+        folder: its state folder; absent, empty, or left by a testbed that has ended.
+        accounting: run slurmdbd and MariaDB on the cloud cluster.
+        die_with_parent: the testbed ends when this process ends, however that happens.
+        progress: told what is done next.
+
+    Returns:
+        The process whose end is the end of the testbed.
+
+    Raises:
+        TestbedError: something is missing here, a testbed is up in this folder, or a part did
+            not boot; then nothing of it remains.
+
+    """
+    if missing := requirements.what_is_missing(accounting):
+        raise TestbedError("testbed", "; ".join(missing), requirements.install_line(accounting))
+    _take_folder(folder)
+    parent = os.pidfd_open(os.getpid()) if die_with_parent else None
+    options = {"folder": str(folder), "accounting": accounting, "parent": parent}
+    namespaces = ["--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
+    supervisor = [sys.executable, "-m", "towline.testbed.supervisor", json.dumps(options)]
+    sources = os.pathsep.join(filter(None, [str(_SOURCES), os.environ.get("PYTHONPATH")]))
+    with (folder / LOG).open("wb") as log:
+        process = subprocess.Popen(
+            [*requirements.way().value, *namespaces, "--propagation", "private", *supervisor],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            pass_fds=() if parent is None else (parent,),
+            env={**os.environ, "PATH": requirements.search_path(), "PYTHONPATH": sources},
+            start_new_session=True,
+            text=True,
+        )
+    if parent is not None:
+        os.close(parent)
+    try:
+        _wait_ready(process, folder, progress)
+    except BaseException:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return process
+
+
+def _take_folder(folder: Path) -> None:
+    if str(folder).startswith(("/run/", "/proc/")):
+        raise TestbedError(f"testbed in {folder}", "needs a folder outside /run and /proc")
+    if is_up(folder):
+        raise TestbedError(f"testbed in {folder}", "is up already", "towline testbed down")
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / LOG).exists():
+            raise TestbedError(f"testbed in {folder}", "the folder holds something else")
+        shutil.rmtree(folder)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def is_up(folder: Path) -> bool:
+    """Tell whether a testbed's supervisor listens in the folder."""
+    try:
+        control.supervisor_pid(folder)
+    except TestbedError:
+        return False
+    return True
+
+
+def _wait_ready(
+    process: subprocess.Popen[str], folder: Path, progress: Callable[[str], None]
+) -> None:
+    assert process.stdout  # noqa: S101 - it is a pipe
+    deadline = time.monotonic() + BOOT_LIMIT
+    doing = "making namespaces"
+    with process.stdout as news:
+        while True:
+            if not select.select([news], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise TestbedError("testbed", f"not up after {BOOT_LIMIT:.0f} s; still: {doing}")
+            line = news.readline()
+            if not line:
+                log = (folder / LOG).read_text(errors="replace")[-2000:]
+                raise TestbedError("testbed", f"the supervisor died while {doing}:\n{log}")
+            said = json.loads(line)
+            if "error" in said:
+                raise TestbedError("testbed", f"failed while {doing}: {said['error']}")
+            if "ready" in said:
+                return
+            doing = said["progress"]
+            progress(doing)
+
+
+def stop(folder: Path, process: subprocess.Popen[str] | None = None) -> None:
+    """End a testbed and remove its folder; returns when none of its processes is left.
+
+    Args:
+        folder: its state folder.
+        process: what ``start`` returned, when this process started it.
+
+    Raises:
+        TestbedError: the folder holds no testbed.
+
+    """
+    try:
+        supervisor = os.pidfd_open(control.supervisor_pid(folder))
+    except TestbedError:
+        if not (folder / LOG).exists():
+            raise
+    else:
+        signal.pidfd_send_signal(supervisor, signal.SIGKILL)
+        select.select([supervisor], [], [])  # the kernel first ends all that it had started
+        os.close(supervisor)
+    if process:
+        process.wait()
+    shutil.rmtree(folder)

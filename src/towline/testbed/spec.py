@@ -1,0 +1,147 @@
+"""What the testbed consists of: two clusters, their hosts and users, and a bastion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+WORKSPACE_ADDRESS = "10.77.0.2"
+ROUTER_FOR_WORKSPACE = "10.77.0.1"
+LAN_OF_EVERY_CLUSTER = "172.20.0"  # the same range on purpose: addresses do not tell clusters apart
+
+
+@dataclass(frozen=True)
+class User:
+    """An ordinary user of a cluster.
+
+    Args:
+        name: the login name.
+        uid: user and group number.
+        second_factor: sshd asks for a one-time code after the key.
+        noisy: ``~/.bashrc`` prints on both streams, and sshd shows a banner.
+
+    """
+
+    name: str
+    uid: int
+    second_factor: bool = False
+    noisy: bool = False
+
+
+@dataclass(frozen=True)
+class Node:
+    """A compute node: runs slurmd and nothing else."""
+
+    name: str
+    address: str
+    cpus: int = 4
+    memory_mib: int = 2000
+    gpus: int = 0
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Slurm cluster: one controller and its nodes behind it.
+
+    Args:
+        name: also the SSH alias.
+        position: 0, 1, …: gives the controller its own outside network.
+        users: the first one is the user that ``ssh NAME`` logs in as.
+        nodes: the compute nodes.
+        gateway_ports: sshd's ``GatewayPorts``.
+        forwarding: False forbids every kind of forwarding in sshd.
+        enforces_limits: refuse a job beyond its partition's limits at once; else it waits for ever.
+        accounting: run MariaDB and slurmdbd on the controller.
+
+    """
+
+    name: str
+    position: int
+    users: tuple[User, ...]
+    nodes: tuple[Node, ...]
+    gateway_ports: bool = False
+    forwarding: bool = True
+    enforces_limits: bool = False
+    accounting: bool = False
+
+    controller_lan_address = f"{LAN_OF_EVERY_CLUSTER}.1"
+
+    @property
+    def controller(self) -> str:
+        """Name of the host that SSH reaches."""
+        return f"{self.name}-ctl"
+
+    @property
+    def address(self) -> str:
+        """Address of the controller as the workspace sees it."""
+        return f"10.77.{10 + self.position}.2"
+
+    @property
+    def router_address(self) -> str:
+        """Address of the router on the controller's outside network."""
+        return f"10.77.{10 + self.position}.1"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A bastion: sshd only; reachable from the workspace, reaches both controllers' port 22."""
+
+    name: str = "gate"
+    user: User = User("guest", 2000)
+    address: str = "10.77.9.2"
+    router_address: str = "10.77.9.1"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The whole testbed."""
+
+    clusters: tuple[Cluster, ...]
+    gate: Gate = Gate()
+
+    def cluster(self, name: str) -> Cluster:
+        """Return the cluster of this name, or raise KeyError."""
+        return {cluster.name: cluster for cluster in self.clusters}[name]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names of all simulated hosts, controllers first."""
+        controllers = tuple(c.controller for c in self.clusters)
+        return (*controllers, *(n.name for c in self.clusters for n in c.nodes), self.gate.name)
+
+
+ONPREM = Cluster(
+    name="onprem",
+    position=0,
+    users=(
+        User("jdoe", 5001),
+        User("asmith", 5002),
+        User("otp", 5003, second_factor=True),
+        User("noisy", 5004, noisy=True),
+    ),
+    nodes=(
+        Node("onprem-n1", f"{LAN_OF_EVERY_CLUSTER}.11"),
+        Node("onprem-n2", f"{LAN_OF_EVERY_CLUSTER}.12", gpus=2),
+    ),
+    enforces_limits=True,
+)
+
+CLOUD = Cluster(
+    name="cloud",
+    position=1,
+    users=(
+        User("demo", 1000),
+        User("other", 1001),
+        User("otp", 1002, second_factor=True),
+        User("noisy", 1003, noisy=True),
+    ),
+    nodes=(
+        Node("cloud-n1", f"{LAN_OF_EVERY_CLUSTER}.11"),
+        Node("cloud-n2", f"{LAN_OF_EVERY_CLUSTER}.12", gpus=1),
+    ),
+    forwarding=False,
+)
+
+
+def two_clusters(accounting: bool = False) -> Spec:
+    """Return the testbed's two clusters; with ``accounting`` the cloud one runs slurmdbd."""
+    return Spec(clusters=(ONPREM, replace(CLOUD, accounting=accounting)))

@@ -1,0 +1,3 @@
+"""Fixtures that all rooms' tests share."""
+
+pytest_plugins = ["towline.testbed.pytest_plugin"]
