@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-
-from towline.engine.link_keeper import LinkKeeper
+from typing import Any
 
 from towline.clusters import ClusterDefinition, ClusterFacts
 from towline.engine.batch import BatchThread
@@ -13,6 +12,7 @@ from towline.engine.definitions import ExecutorDefinition
 from towline.engine.keys import pack_keys
 from towline.engine.ledger import Ledger, Report
 from towline.engine.leftovers import remove
+from towline.engine.link_keeper import LinkKeeper
 from towline.engine.logs import fetch_logs
 from towline.engine.scheduler import Scheduler
 from towline.engine.site_names import default_work_folder, job_prefix, run_folder_on

@@ -1,0 +1,204 @@
+"""``towline.load()`` and ``towline.config()``: the clusters behind a script's Parsl labels."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import parsl
+from parsl.config import Config
+from parsl.dataflow.dflow import DataFlowKernel
+
+from towline.clusters import ClusterDefinition, ClusterStore
+from towline.engine import Engine, ExecutorsFile, Progress, load_executors
+from towline.errors import DefinitionError, TowlineError
+from towline.runs.attach import AttachedRun, attach
+from towline.runs.console import Console
+
+DEFAULT_FILES = ("executors.json", "executors.yaml", "executors.yml")
+LOCAL = "local"
+"""Name of this machine as a cluster, defined or not."""
+
+ExecutorsArgument = str | os.PathLike[str] | Mapping[str, Any] | None
+
+
+class Loaded:
+    """Parsl, loaded with executors on the clusters; a context manager that ends all of it."""
+
+    def __init__(self, run: AttachedRun, engine: Engine, dfk: DataFlowKernel) -> None:
+        self.dfk = dfk
+        self.run_folder = run.folder.path
+        self._run = run
+        self._engine = engine
+        self._progress = Progress(dfk, engine.executors, run.report)
+        self._ended = False
+        atexit.register(self._at_exit)
+
+    def __enter__(self) -> DataFlowKernel:
+        """Return Parsl's DataFlowKernel."""
+        return self.dfk
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait for what was launched unless an error came out, then clean everything up."""
+        self.close(error)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the workers, fetch the logs, remove what the run made; safe to call again."""
+        if self._ended:
+            return
+        self._ended = True
+        atexit.unregister(self._at_exit)
+        try:
+            if error is None:
+                self.dfk.wait_for_current_tasks()
+            self._progress.stop()
+            if not self.dfk.cleanup_called:
+                self.dfk.cleanup()
+        finally:
+            self._engine.close()
+            self._run.end(error, leftovers_of(self._run))
+
+    def _at_exit(self) -> None:
+        self.close(getattr(sys, "last_value", None))
+
+
+def load(
+    executors: ExecutorsArgument = None,
+    *,
+    clusters: Mapping[str, str] | None = None,
+    **parsl_options: Any,
+) -> Loaded:
+    """Load Parsl with executors on your clusters; a context manager around ``parsl.load``.
+
+    Args:
+        executors: file (JSON or YAML) or mapping of executor definitions. Default: the one given
+            to ``towline run --executors``, else ``executors.json`` or ``.yaml`` beside the script.
+        clusters: label -> cluster name, in place of the file's.
+        parsl_options: of ``parsl.Config``: retries, checkpoint and app cache (``memoizer``),
+            ``monitoring``, more ``executors``, …
+
+    Raises:
+        TowlineError: nothing was submitted, and nothing is left on any cluster.
+
+    """
+    run, engine = _open(executors, clusters)
+    try:
+        dfk = parsl.load(engine.config(**parsl_options))
+    except BaseException as error:
+        engine.close()
+        run.end(error, leftovers_of(run))
+        raise
+    return Loaded(run, engine, dfk)
+
+
+def config(
+    executors: ExecutorsArgument = None,
+    *,
+    clusters: Mapping[str, str] | None = None,
+    **parsl_options: Any,
+) -> Config:
+    """Return the ``parsl.Config`` that ``load`` would load, with the clusters already prepared.
+
+    Parsl's own clean-up then ends everything on the clusters; so does the end of the process.
+    Arguments and errors are those of :func:`load`.
+    """
+    run, engine = _open(executors, clusters)
+
+    def close() -> None:
+        engine.close()
+        run.end(getattr(sys, "last_value", None), leftovers_of(run))
+
+    atexit.register(close)
+    return engine.config(**parsl_options)
+
+
+def _open(
+    executors: ExecutorsArgument, clusters: Mapping[str, str] | None
+) -> tuple[AttachedRun, Engine]:
+    file, definitions = _definitions(executors, clusters or {})
+    run = attach()
+    report = run.report if run.supervised else Console(run.report)
+    for note in file.notes:
+        report("note", text=note)
+    engine = Engine(file, definitions, run.tag, run.folder.path, report, run.folder.ledger)
+    try:
+        engine.open()
+    except BaseException as error:
+        run.end(error, leftovers_of(run))
+        raise
+    return run, engine
+
+
+def _definitions(
+    executors: ExecutorsArgument, clusters: Mapping[str, str]
+) -> tuple[ExecutorsFile, dict[str, ClusterDefinition]]:
+    """Read executors and clusters; the command line's choices win over the script's."""
+    asked_file, asked_clusters = _asked()
+    source = asked_file or executors or _file_beside_script()
+    file = load_executors(
+        source if isinstance(source, Mapping) else Path(source),
+        clusters={**clusters, **asked_clusters},
+    )
+    return file, {label: find_cluster(wanted.cluster) for label, wanted in file.executors.items()}
+
+
+def find_cluster(name: str) -> ClusterDefinition:
+    """Return a cluster's definition; ``local`` needs none.
+
+    Raises:
+        DefinitionError: there is no such cluster.
+
+    """
+    store = ClusterStore()
+    if name == LOCAL and name not in store.names():
+        return ClusterDefinition(name=LOCAL, type="local")
+    return store.load(name)
+
+
+def _asked() -> tuple[str | None, dict[str, str]]:
+    from towline.runs.folder import VARIABLE, RunFolder
+
+    path = os.environ.get(VARIABLE)
+    if not path:
+        return None, {}
+    with contextlib.suppress(TowlineError):
+        asked = RunFolder.open(Path(path)).asked
+        return asked.executors, asked.clusters
+    return None, {}
+
+
+def _file_beside_script() -> Path:
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    places = [Path(main).absolute().parent] if main else []
+    for place in (*places, Path.cwd()):
+        for name in DEFAULT_FILES:
+            if (place / name).is_file():
+                return place / name
+    raise DefinitionError(
+        "towline.load()",
+        f"no executor definitions: none given, and no {DEFAULT_FILES[0]} beside the script",
+        "towline.load({'label': {'cluster': 'local'}})",
+    )
+
+
+def leftovers_of(run: AttachedRun) -> list[Any]:
+    """Return what the ledger of a run that this process keeps still has open."""
+    from towline.runs.ending import Leftover
+
+    if run.supervised:
+        return []
+    return [
+        Leftover(entry.cluster, entry.kind, str(entry.facts.get("path") or entry.facts.get("name")))
+        for entry in run.ledger.open_entries()
+    ]
