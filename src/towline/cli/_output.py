@@ -1,8 +1,8 @@
 """How every noun prints: tables, steps and JSON, for a terminal or for a pipe.
 
 On a terminal there are colours, marks and wrapped columns, by rich, which is only imported then. In
-a pipe each row is one plain line, so that ``grep`` and ``awk`` can read it. Progress goes to stderr:
-stdout is for what was asked.
+a pipe each row is one plain line, for ``grep`` and ``awk``. Progress goes to stderr: stdout is for
+what was asked.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def print_json(data: Any) -> None:
 
 
 def print_table(
-    columns: Sequence[str],
+    columns: Sequence[str] | None,
     rows: Sequence[Sequence[object]],
     *,
     empty: str = "",
@@ -49,7 +49,7 @@ def print_table(
     """Print rows under their columns; when there are none, the sentence `empty`.
 
     Args:
-        columns: the headings.
+        columns: the headings; None: a table without.
         rows: one value a column; None is shown as nothing.
         empty: what to say, and what to do next, when there is no row.
         numbers: the columns that are set to the right.
@@ -66,13 +66,19 @@ def print_table(
 
 
 def _rich_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]
+    columns: Sequence[str] | None, rows: Sequence[Sequence[str]], numbers: Sequence[str]
 ) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        header_style="bold",
+        show_header=columns is not None,
+    )
+    for column in columns or [""] * len(rows[0]):
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(value) for value in row))
@@ -80,14 +86,15 @@ def _rich_table(
 
 
 def _plain_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]
+    columns: Sequence[str] | None, rows: Sequence[Sequence[str]], numbers: Sequence[str]
 ) -> None:
-    lines = [list(columns), *(list(row) for row in rows)]
-    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    lines = rows if columns is None else [columns, *rows]
+    names = columns or [""] * len(rows[0])
+    widths = [max(len(line[index]) for line in lines) for index in range(len(names))]
     for line in lines:
         cells = (
-            text.rjust(width) if column in numbers else text.ljust(width)
-            for text, width, column in zip(line, widths, columns, strict=True)
+            text.rjust(width) if name in numbers else text.ljust(width)
+            for text, width, name in zip(line, widths, names, strict=True)
         )
         typer.echo("  ".join(cells).rstrip())
 

@@ -9,6 +9,7 @@ from towline.clusters.facts import ClusterFacts, Partition
 from towline.clusters.facts_cache import forget_facts, load_facts, recall_facts
 from towline.clusters.probe import probe
 from towline.clusters.shell import LocalShell, Shell, connect
+from towline.clusters.ssh_hosts import SshHost, chosen, ssh_hosts
 from towline.clusters.store import ClusterStore, define
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "LocalShell",
     "Partition",
     "Shell",
+    "SshHost",
     "Status",
+    "chosen",
     "connect",
     "define",
     "examine",
@@ -31,4 +34,5 @@ __all__ = [
     "probe",
     "read_mapping",
     "recall_facts",
+    "ssh_hosts",
 ]

@@ -44,16 +44,9 @@ def look_at_definition(visit: Visit) -> Finding:
 
 def look_at_ssh_configuration(visit: Visit) -> Finding:
     """Show what ssh makes of the host: `ssh -G` reads the configuration and connects to nothing."""
-    definition = visit.definition
-    argv = ["ssh", "-G"]
-    for option, value in (
-        ("-F", definition.ssh_config and str(Path(definition.ssh_config).expanduser())),
-        ("-l", definition.user),
-        ("-p", definition.port),
-        ("-J", definition.jump),
-    ):
-        argv += [option, str(value)] if value else []
-    argv += ["--", str(definition.host)]
+    destination = visit.definition.destination()
+    config = ["-F", str(destination.config_file)] if destination.config_file else []
+    argv = ["ssh", "-G", *config, *destination.arguments()]
     try:
         done = subprocess.run(
             argv, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL, check=False

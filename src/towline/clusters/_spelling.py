@@ -46,6 +46,13 @@ HostName = Annotated[
     Spelling(r"[A-Za-z0-9_.:][A-Za-z0-9_.:%-]*", "must be a host name or an address, and no more"),
 ]
 Word = Annotated[str, Spelling(r"[^\s-]\S*", "must be one word without a '-' in front")]
+SshWord = Annotated[
+    str,
+    Spelling(
+        r"[^-\s'\"`$\\;&<>|(){}!*?#][^\s'\"`$\\;&<>|(){}!*?#]*",
+        "must be one word without quotes, shell signs and a '-' in front",
+    ),
+]
 LocalPath = Annotated[
     str, Spelling(r"(/|~/)[^\n\0]*", "must be an absolute path, or start with ~/")
 ]

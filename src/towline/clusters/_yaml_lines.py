@@ -50,9 +50,7 @@ def parse_mapping(text: str, path: Path) -> LinedMapping:
     loader = yaml.SafeLoader(text)
     try:
         root = loader.get_single_node()
-        lines: dict[KeyPath, int] = {}
-        if root is not None:
-            _note_lines(root, (), lines, path)
+        lines = _lines_of_keys(root, path) if root is not None else {}
         values = loader.construct_document(root) if root is not None else {}
     except yaml.YAMLError as error:
         raise _syntax_error(error, path) from error
@@ -63,23 +61,33 @@ def parse_mapping(text: str, path: Path) -> LinedMapping:
     return LinedMapping(path, values, lines)
 
 
-def _note_lines(node: yaml.Node, where: KeyPath, lines: dict[KeyPath, int], path: Path) -> None:
-    if isinstance(node, yaml.MappingNode):
-        for key_node, value_node in node.value:
-            key = (*where, str(key_node.value))
-            line = key_node.start_mark.line + 1
-            if key in lines:
-                raise DefinitionError(
-                    f"{path}:{line}",
-                    f"the key '{key[-1]}' stands here a second time (first in line {lines[key]})",
-                    "keep one of the two",
-                )
-            lines[key] = line
-            _note_lines(value_node, key, lines, path)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            lines[(*where, index)] = item.start_mark.line + 1
-            _note_lines(item, (*where, index), lines, path)
+def _lines_of_keys(root: yaml.Node, path: Path) -> dict[KeyPath, int]:
+    lines: dict[KeyPath, int] = {}
+    seen: set[int] = set()  # an alias may lead to a node again, even to one around it
+
+    def note(where: KeyPath, line: int) -> KeyPath:
+        if where in lines:
+            raise DefinitionError(
+                f"{path}:{line}",
+                f"the key '{where[-1]}' stands here a second time (first in line {lines[where]})",
+                "keep one of the two",
+            )
+        lines[where] = line
+        return where
+
+    def visit(node: yaml.Node, where: KeyPath) -> None:
+        if id(node) in seen:
+            return
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                visit(value, note((*where, str(key.value)), key.start_mark.line + 1))
+        elif isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                visit(item, note((*where, index), item.start_mark.line + 1))
+
+    visit(root, ())
+    return lines
 
 
 def _syntax_error(error: yaml.YAMLError, path: Path) -> DefinitionError:

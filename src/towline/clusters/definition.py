@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from towline.clusters._spelling import HostName, LocalPath, Name, RemoteFolder, RemoteProgram, Word
+from towline.clusters._spelling import (
+    HostName,
+    LocalPath,
+    Name,
+    RemoteFolder,
+    RemoteProgram,
+    SshWord,
+    Word,
+)
 
 if TYPE_CHECKING:
     from towline.ssh import Destination
@@ -29,14 +37,14 @@ class ClusterDefinition(BaseModel):
         description="Controller (login or head node): a host name, an address, or a `Host` of "
         "the SSH configuration. Needed unless the type is `local`.",
     )
-    user: Word | None = Field(
+    user: SshWord | None = Field(
         default=None,
         description="User on the controller; what the SSH configuration says when absent.",
     )
     port: int | None = Field(
         default=None, ge=1, le=65535, description="SSH port of the controller."
     )
-    jump: Word | None = Field(
+    jump: SshWord | None = Field(
         default=None,
         description="Hosts to go through, as `ssh -J` takes them: `user@gate:22,second`.",
     )

@@ -58,8 +58,12 @@ class ClusterStore:
         except ValidationError as error:
             raise definition_error(error, read, ClusterDefinition) from error
 
-    def add(self, definition: ClusterDefinition) -> Path:
-        """Write a new definition and return its file.
+    def add(self, definition: ClusterDefinition, *, replace: bool = False) -> Path:
+        """Write a definition and return its file.
+
+        Args:
+            definition: what to write; only what differs from the defaults stands in the file.
+            replace: overwrite the definition that has this name, if there is one.
 
         Raises:
             DefinitionError: a cluster of this name exists, or the file cannot be written.
@@ -68,7 +72,7 @@ class ClusterStore:
         path = self.path(definition.name)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
+            with path.open("w" if replace else "x", encoding="utf-8") as file:
                 file.write(render(definition))
                 file.flush()
                 os.fsync(file.fileno())
@@ -76,7 +80,7 @@ class ClusterStore:
             raise DefinitionError(
                 f"cluster {definition.name}",
                 f"exists already: {path}",
-                f"edit the file, or: towline cluster remove {definition.name}",
+                "edit the file, or add it again with --replace",
             ) from error
         except OSError as error:
             raise DefinitionError(str(path), f"cannot be written: {error.strerror}") from error

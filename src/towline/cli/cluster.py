@@ -1,0 +1,361 @@
+"""``towline cluster``: add, show, check and log in to clusters."""
+
+from __future__ import annotations
+
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from towline.cli import _cluster_views as views
+from towline.cli import _output as output
+from towline.cli._output import JsonOption
+from towline.clusters import (
+    CheckStep,
+    ClusterDefinition,
+    ClusterStore,
+    SshHost,
+    chosen,
+    connect,
+    define,
+    examine,
+    exit_code,
+    forget_facts,
+    host_aliases,
+    load_facts,
+    recall_facts,
+    ssh_hosts,
+)
+from towline.errors import DefinitionError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Add, show, check and log in to clusters.",
+)
+
+
+def _complete_name(incomplete: str) -> list[str]:
+    return [name for name in ClusterStore().names() if name.startswith(incomplete)]
+
+
+ClusterName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="Name of the cluster.",
+        autocompletion=_complete_name,
+        show_default=False,
+    ),
+]
+
+
+@app.command(epilog="Example: towline cluster add onprem --host login.example.org --user alice")
+def add(
+    name: Annotated[str, typer.Argument(help="A new name: a-z, 0-9, _ and -.", show_default=False)],
+    host: Annotated[
+        str | None, typer.Option(help="Controller: host name, address or Host of ~/.ssh/config.")
+    ] = None,
+    type: Annotated[  # noqa: A002 - the file's word
+        Literal["slurm", "ssh", "local"],
+        typer.Option(help="slurm; ssh: a host without scheduler; local: this machine."),
+    ] = "slurm",
+    user: Annotated[str | None, typer.Option(help="User on the controller.")] = None,
+    port: Annotated[int | None, typer.Option(help="SSH port of the controller.")] = None,
+    jump: Annotated[str | None, typer.Option(help="Hosts to go through, as for ssh -J.")] = None,
+    identity_file: Annotated[Path | None, typer.Option(help="Private key to use.")] = None,
+    ssh_config: Annotated[
+        Path | None, typer.Option(help="SSH configuration in place of ~/.ssh/config.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="The controller's address as nodes reach it.")
+    ] = None,
+    python: Annotated[
+        str | None, typer.Option(help="Python on the controller, for the link's agent.")
+    ] = None,
+    root: Annotated[str | None, typer.Option(help="Towline's folder on the cluster.")] = None,
+    partition: Annotated[
+        list[str] | None, typer.Option(help="Offer this partition only; may be repeated.")
+    ] = None,
+    description: Annotated[str, typer.Option(help="One line about the cluster.")] = "",
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Word to find it by; may be repeated.")
+    ] = None,
+    check: Annotated[bool, typer.Option(help="Try the way to the cluster at once.")] = True,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite a definition.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Define a cluster, and check that it can be used.
+
+    The definition is one small file that you can edit, compare and share.
+    """
+    if host and "@" in host and user is None:
+        user, _, host = host.rpartition("@")
+    given: dict[str, Any] = {
+        "host": host,
+        "user": user,
+        "port": port,
+        "jump": jump,
+        "identity_file": _local(identity_file),
+        "ssh_config": _local(ssh_config),
+        "address": address,
+        "python": python,
+        "root": root,
+        "partitions": partition,
+        "description": description,
+        "tags": tag,
+    }
+    given = {key: value for key, value in given.items() if value}
+    if type != "local" and not host:
+        raise DefinitionError(
+            f"cluster {name}", "no host is given", f"towline cluster add {name} --host HOST"
+        )
+    definition = define(name, type=type, **given)
+    path = ClusterStore().add(definition, replace=replace)
+    forget_facts(name)
+    if not json:
+        typer.echo(f"{name}: defined in {path}")
+    steps = _show_check(definition, json=json) if check else []
+    if json:
+        output.print_json(
+            {"name": name, "file": str(path), "steps": [step.as_dict() for step in steps]}
+        )
+    elif exit_code(steps):
+        typer.echo(f"The definition is kept. When it is put right: towline cluster check {name}")
+    elif not check:
+        typer.echo(f"next: towline cluster check {name}")
+    raise typer.Exit(exit_code(steps))
+
+
+def _local(path: Path | None) -> str | None:
+    return None if path is None else str(path.expanduser().absolute())
+
+
+@app.command("list", epilog="Example: towline cluster list --json")
+def list_clusters(json: JsonOption = False) -> None:
+    """List the clusters, with what was last seen of them."""
+    store = ClusterStore()
+    rows: list[dict[str, Any]] = []
+    broken: list[DefinitionError] = []
+    for name in store.names():
+        try:
+            definition = store.load(name)
+        except DefinitionError as error:
+            broken.append(error)
+            rows.append(views.broken_row(name, error))
+        else:
+            rows.append(views.list_row(definition, recall_facts(definition)))
+    if json:
+        output.print_json(rows)
+    else:
+        output.print_table(
+            views.LIST_COLUMNS,
+            [[row[column] for column in views.LIST_COLUMNS] for row in rows],
+            empty="No cluster yet. Start with: towline cluster add NAME --host HOST"
+            "\n            or with: towline cluster import-ssh-config",
+        )
+        for complaint in broken:
+            typer.echo(f"error: {complaint}", err=True)
+    raise typer.Exit(DefinitionError.exit_code if broken else 0)
+
+
+@app.command(epilog="Example: towline cluster show onprem --refresh")
+def show(
+    name: ClusterName,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Look at the cluster now.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show a cluster's definition, and the facts that were last observed."""
+    store = ClusterStore()
+    definition = store.load(name)
+    facts = recall_facts(definition)
+    if refresh:
+        with output.working(f"looking at {name}"):
+            facts = load_facts(definition, connect(definition), max_age=0)
+    if json:
+        output.print_json(views.as_json(store.path(name), definition, facts))
+        return
+    views.print_definition(store.path(name), definition)
+    typer.echo("")
+    if facts is None:
+        typer.echo(f"Never looked at. next: towline cluster check {name}")
+    else:
+        views.print_facts(facts)
+
+
+@app.command(
+    epilog="Exit code: 0 when runs can work, else that of the first failed step: 2 definition, "
+    "3 reach, 4 site, 5 Python. Example: towline cluster check onprem --deep"
+)
+def check(
+    name: ClusterName,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also run a job on one node, of a minute at most.")
+    ] = False,
+    partition: Annotated[str | None, typer.Option(help="Partition of that job.")] = None,
+    account: Annotated[str | None, typer.Option(help="Account of that job.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Try each step of the way to a cluster; say what to do where it ends."""
+    definition = ClusterStore().load(name)
+    steps = _show_check(definition, json=json, deep=deep, partition=partition, account=account)
+    if json:
+        output.print_json({"name": name, "steps": [step.as_dict() for step in steps]})
+    raise typer.Exit(exit_code(steps))
+
+
+def _show_check(
+    definition: ClusterDefinition,
+    *,
+    json: bool,
+    deep: bool = False,
+    partition: str | None = None,
+    account: str | None = None,
+) -> list[CheckStep]:
+    steps: list[CheckStep] = []
+    left = examine(definition, deep=deep, partition=partition, account=account)
+    while True:
+        with output.working(f"checking {definition.name}"):
+            step = next(left, None)
+        if step is None:
+            break
+        steps.append(step)
+        if not json:
+            output.print_step(
+                step.status.value,
+                step.name,
+                step.detail,
+                seconds=step.seconds,
+                next_step=step.next_step,
+            )
+    if not json:
+        typer.echo(views.verdict(definition, steps, deep=deep))
+    return steps
+
+
+@app.command(epilog="Example: towline cluster login onprem")
+def login(name: ClusterName) -> None:
+    """Log in to a cluster that asks for a password or code; one log-in serves all commands."""
+    definition = ClusterStore().load(name)
+    if definition.type == "local":
+        typer.echo(f"{name} is this machine: there is nothing to log in to")
+        return
+    from towline.ssh import Connection
+
+    connection = Connection(definition.destination())
+    if connection.is_open():
+        typer.echo(f"{name}: the shared connection is open already")
+        return
+    connection.login()
+    typer.echo(
+        f"{name}: logged in; the connection serves all of Towline until it was unused "
+        f"for {definition.persist_seconds} s"
+    )
+
+
+@app.command(epilog="Example: towline cluster remove onprem")
+def remove(name: ClusterName, json: JsonOption = False) -> None:
+    """Forget a cluster: its definition, its facts and its connection. Nothing there is touched."""
+    store = ClusterStore()
+    if name not in store.names():
+        store.load(name)  # raises, with the names that there are
+    path = store.path(name)
+    try:
+        definition = store.load(name)
+    except DefinitionError:
+        definition = None  # a broken file can be removed, too
+    store.remove(name)
+    forget_facts(name)
+    closed = definition is not None and _close_connection(definition)
+    if json:
+        output.print_json({"name": name, "file": str(path), "connection_closed": closed})
+    else:
+        tail = " and closed its connection" if closed else ""
+        typer.echo(f"{name}: removed {path}{tail}")
+
+
+def _close_connection(definition: ClusterDefinition) -> bool:
+    if definition.type == "local":
+        return False
+    from towline.ssh import Connection
+
+    connection = Connection(definition.destination())
+    if not connection.is_open():
+        return False
+    connection.close()
+    return True
+
+
+@app.command(
+    "import-ssh-config",
+    epilog="Examples: towline cluster import-ssh-config 'hpc-*'   "
+    "towline cluster import-ssh-config --all",
+)
+def import_ssh_config(
+    pattern: Annotated[
+        str | None,
+        typer.Argument(help="Take the hosts that match, such as 'hpc-*'.", show_default=False),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Take all hosts.")] = False,
+    ssh_config: Annotated[
+        Path | None, typer.Option(help="SSH configuration in place of ~/.ssh/config.")
+    ] = None,
+    type: Annotated[  # noqa: A002 - the file's word
+        Literal["slurm", "ssh"], typer.Option(help="Type of the new clusters.")
+    ] = "slurm",
+    json: JsonOption = False,
+) -> None:
+    """Define clusters from the hosts of your SSH configuration.
+
+    Without a pattern and without --all it asks which ones to take.
+    """
+    store = ClusterStore()
+    config = (ssh_config or Path.home() / ".ssh" / "config").expanduser().absolute()
+    hosts = ssh_hosts(host_aliases(config), store.names())
+    if pattern is not None:
+        hosts = [host for host in hosts if fnmatch(host.alias, pattern)]
+    elif not everything:
+        hosts = _ask_which(hosts, config)
+    done = []
+    for host in hosts:
+        if not host.obstacle:
+            own_config = {"ssh_config": str(config)} if ssh_config else {}
+            store.add(define(host.name, type=type, host=host.alias, **own_config))
+        done.append(
+            {"host": host.alias, "cluster": host.name, "result": host.obstacle or "defined"}
+        )
+    if json:
+        output.print_json(done)
+        return
+    output.print_table(
+        ["host", "cluster", "result"],
+        [list(row.values()) for row in done],
+        empty=f"No host of {config} was taken.",
+    )
+    if any(not host.obstacle for host in hosts):
+        typer.echo("next: towline cluster check NAME")
+
+
+def _ask_which(hosts: list[SshHost], config: Path) -> list[SshHost]:
+    """Show the hosts and let the user choose; without a terminal say how to choose instead."""
+    free = [host for host in hosts if not host.obstacle]
+    if not free:
+        return hosts
+    if not output.on_terminal(sys.stdin):
+        raise DefinitionError(
+            str(config),
+            f"holds {len(free)} hosts to choose from: {', '.join(host.alias for host in free)}",
+            "towline cluster import-ssh-config PATTERN, or --all",
+        )
+    rows = [(number, host.alias, host.name) for number, host in enumerate(free, 1)]
+    output.print_table(["", "host", "as cluster"], rows, numbers=[""])
+    while True:
+        answer = typer.prompt("Which ones? (numbers, names, all; nothing: none)", default="")
+        try:
+            return chosen(free, answer)
+        except ValueError as error:
+            typer.echo(str(error))
