@@ -23,7 +23,7 @@ class Process:
     pid: int
     parent: int
     session: int
-    command: str
+    arguments: tuple[str, ...]
     marked: bool  # carries the run's folder in TOWLINE_RUN
 
 
@@ -58,8 +58,11 @@ def belonging(
 
 def _is_shared(process: Process) -> bool:
     """Say whether a process serves more than the run that happened to start it."""
-    multiplexer = process.command.startswith("ssh: ") and "[mux]" in process.command
-    return multiplexer or "towline.runs.supervisor" in process.command
+    program, *arguments = process.arguments or ("",)
+    if program.startswith("ssh: "):  # a master that has detached itself names its socket
+        return program.endswith("[mux]")
+    master = program.rpartition("/")[2] == "ssh" and "-M" in arguments
+    return master or "towline.runs.supervisor" in arguments
 
 
 def processes_of(folder: RunFolder, session: int | None, ancestor: int | None) -> list[Process]:
@@ -137,7 +140,7 @@ def _table(folder: RunFolder) -> list[Process]:
                 int(entry.name),
                 int(parent),
                 int(session),
-                command.replace(b"\0", b" ").decode(errors="replace"),
+                tuple(command.decode(errors="replace").rstrip("\0 ").split("\0")),
                 mark in environment.split(b"\0"),
             )
         )
@@ -159,6 +162,6 @@ def _table_by_psutil(folder: RunFolder) -> list[Process]:
         with contextlib.suppress(psutil.Error, OSError):
             marked = process.environ().get(VARIABLE) == str(folder.path)
             session = os.getsid(process.pid)
-            command = " ".join(process.cmdline())
-            table.append(Process(process.pid, process.ppid(), session, command, marked))
+            arguments = tuple(process.cmdline())
+            table.append(Process(process.pid, process.ppid(), session, arguments, marked))
     return table

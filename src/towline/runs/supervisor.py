@@ -129,7 +129,7 @@ class Supervisor:
 
     def _clean(self, session: int | None) -> list[Leftover]:
         stuck = end_processes(self.folder, session, os.getpid())
-        here = [Leftover("this machine", "process", str(p.pid), p.command) for p in stuck]
+        here = [Leftover("this machine", "process", str(p.pid), p.arguments[0]) for p in stuck]
         return here + sweep_clusters(self.folder, self._sweep, self.report)
 
     def _last_error(self) -> dict[str, object] | None:

@@ -1,0 +1,153 @@
+"""Watch a run until its end: its events, its output, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from towline.errors import RunError
+from towline.runs.cancel import cancel
+from towline.runs.events import Event
+from towline.runs.folder import RunFolder
+from towline.runs.inbox import SignalInbox
+from towline.runs.liveness import final_event, keeper_vanished
+from towline.runs.screen import Screen
+from towline.runs.spawn import start_reaper
+from towline.runs.view import RunView, fold
+
+LOOK_SECONDS = 0.05  # between two looks at the run's files
+ALIVE_SECONDS = 1.0  # between two looks at the supervisor
+CANCELLED = 130
+_CHUNK = 1 << 20
+
+
+class Tail:
+    """What has been added to a file since the last look."""
+
+    def __init__(self, path: Path, start: int = 0) -> None:
+        self._path = path
+        self._offset = start
+
+    def read(self) -> Iterator[bytes]:
+        """Yield what is new, at most 1 MiB at a time."""
+        try:
+            if self._path.stat().st_size <= self._offset:
+                return
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                while data := file.read(_CHUNK):
+                    self._offset += len(data)
+                    yield data
+        except FileNotFoundError:
+            return
+
+
+class Watcher:
+    """Show one run; the run does not need it, and goes on when it leaves."""
+
+    def __init__(self, folder: RunFolder, screen: Screen) -> None:
+        self.folder = folder
+        self.view = RunView()
+        self._screen = screen
+        self._offset = 0
+        self._outputs = {
+            "stdout": Tail(folder.stdout_log),
+            "stderr": Tail(folder.stderr_log),
+        }
+        self._asked_to_cancel = False
+        self._told = False
+        self._looked = time.monotonic()
+        self._reaper: subprocess.Popen[bytes] | None = None
+
+    def watch(self) -> int:
+        """Show the run until it has ended; return the exit code of ``towline run``.
+
+        The first Ctrl-C cancels the run; the second leaves it to end in the background.
+        """
+        inbox = SignalInbox(signal.SIGINT, signal.SIGTERM)
+        try:
+            while True:
+                ended = self._show()
+                if ended is not None:
+                    self._screen.finish(self.view, self.folder.path)
+                    return int(ended.facts.get("exit_code", 1))
+                if inbox.wait(LOOK_SECONDS) and self._interrupted():
+                    return CANCELLED
+                self._tell_supervisor()
+                self._look_after()
+        except BrokenPipeError:
+            self._screen.say(f"run {self.folder.number} goes on: {self._where()}")
+            raise
+        finally:
+            inbox.close()
+
+    def _show(self) -> Event | None:
+        """Show what is new; return the last event once everything before it has been shown."""
+        ended = None
+        fresh = []
+        for event in self.folder.events.read(self._offset):
+            self._offset = event.end
+            if event.name == "ended":
+                ended = event
+            fresh.append(event)
+        # Output is read after the events: what the script wrote before its end comes before it.
+        for stream, tail in self._outputs.items():
+            for data in tail.read():
+                self._screen.output(stream, data)
+        for event in fresh:
+            fold([event], self.view)
+            self._screen.event(event, self.view)
+        if ended is None:
+            self._screen.tick(self.view)
+        return ended
+
+    def _interrupted(self) -> bool:
+        """Take a Ctrl-C; return whether to leave."""
+        if not self._asked_to_cancel:
+            self._asked_to_cancel = True
+            if self.view.script_over:
+                self._screen.say(
+                    f"the script has ended; still cleaning up: {self.view.cleaning}"
+                    " (Ctrl-C again leaves that to the background)"
+                )
+            else:
+                self._screen.say(
+                    f"cancelling run {self.folder.number}; the script has 10 s to clean up"
+                    " (Ctrl-C again leaves that to the background)"
+                )
+            return False
+        self._screen.leave()
+        doing = self.view.cleaning or "the script to end"
+        self._screen.say(
+            f"leaving; run {self.folder.number} still waits for: {doing}."
+            f" Clean-up goes on in the background: {self._where()}"
+        )
+        return True
+
+    def _tell_supervisor(self) -> None:
+        """Pass the first Ctrl-C on, as soon as there is a supervisor."""
+        if not self._asked_to_cancel or self._told or self.view.script_over:
+            return
+        if self.folder.keeper() is None:
+            return
+        self._told = True
+        try:
+            cancel(self.folder)
+        except RunError as error:
+            self._screen.say(str(error))
+
+    def _look_after(self) -> None:
+        """Have a run cleaned up whose supervisor has vanished."""
+        if time.monotonic() - self._looked < ALIVE_SECONDS:
+            return
+        self._looked = time.monotonic()
+        if self._reaper is not None and self._reaper.poll() is None:
+            return
+        if keeper_vanished(self.folder) and final_event(self.folder) is None:
+            self._reaper = start_reaper(self.folder)
+
+    def _where(self) -> str:
+        return f"towline run show {self.folder.number}"
