@@ -1,8 +1,8 @@
 """Make a scheduler command hang, fail or answer late on a controller.
 
-Every scheduler command has a wrapper in ``/usr/local/bin``, first on a login's PATH. Without a fault
-it runs the real command at once. A fault is a folder on the controller's disk with a script that
-the wrapper reads; a fault for a number of times also holds as many empty folders, and whoever
+Every scheduler command has a wrapper in ``/usr/local/bin``, first on a login's PATH. Without a
+fault it runs the real command at once. A fault is a folder on the controller's disk with a script
+that the wrapper reads; a fault for a number of times also holds as many empty folders, and whoever
 removes one has the turn, so that two commands at once never share it.
 """
 

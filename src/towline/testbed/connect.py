@@ -7,10 +7,9 @@ connected socket to ssh over standard output and leaves.
 
 from __future__ import annotations
 
+import _socket
 import os
 import sys
-
-import _socket
 
 
 def main(folder: str, door: str, host: str, port: str) -> int:

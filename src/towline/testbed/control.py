@@ -52,7 +52,7 @@ def serve(folder: Path, handler: Handler) -> None:
 
     with _short_path(folder, SOCKET_NAME) as path:
         server = _Server(path, _Conversation)
-        os.chmod(path, 0o600)
+        Path(path).chmod(0o600)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 

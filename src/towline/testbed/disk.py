@@ -19,11 +19,12 @@ from towline.testbed import accounting, accounts, command_faults, slurm_conf, ss
 from towline.testbed.spec import Cluster, Gate, Node, User
 
 _FROM_THIS_MACHINE = (
-    "alternatives bash.bashrc ca-certificates.conf debian_version environment host.conf inputrc "
-    "ld.so.cache ld.so.conf ld.so.conf.d locale.alias localtime login.defs mime.types os-release "
-    "profile profile.d protocols python3 python3.11 python3.12 python3.13 services shells skel "
-    "ssl/certs/ca-certificates.crt ssl/openssl.cnf terminfo timezone"
-).split()
+    *("alternatives", "bash.bashrc", "ca-certificates.conf", "debian_version", "environment"),
+    *("host.conf", "inputrc", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias"),
+    *("localtime", "login.defs", "mime.types", "os-release", "profile", "profile.d", "protocols"),
+    *("python3", "python3.11", "python3.12", "python3.13", "services", "shells", "skel"),
+    *("ssl/certs/ca-certificates.crt", "ssl/openssl.cnf", "terminfo", "timezone"),
+)
 
 _NSSWITCH = "".join(
     f"{kind}: files\n"

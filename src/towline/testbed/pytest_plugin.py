@@ -1,4 +1,4 @@
-"""Pytest fixtures: ``testbed`` (one a session) and ``healthy_testbed`` (well again after each test).
+"""Pytest fixtures: ``testbed``, one a session, and ``healthy_testbed``, well again after a test.
 
 Register it in a ``conftest.py``: ``pytest_plugins = ["towline.testbed.pytest_plugin"]``.
 """
@@ -15,7 +15,7 @@ from towline.testbed.testbed import Testbed
 
 @pytest.fixture(scope="session")
 def testbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
-    """Two real Slurm clusters for the whole session; they die with pytest, even by kill -9.
+    """Boot two real Slurm clusters for the whole session; they die with pytest, even by kill -9.
 
     For tests that break nothing; a machine without a testbed skips them in one line.
     """
@@ -27,6 +27,6 @@ def testbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
 
 @pytest.fixture
 def healthy_testbed(testbed: Testbed) -> Iterator[Testbed]:
-    """The session's testbed for a test that breaks it: all faults healed, all jobs cancelled after."""
+    """Lend the session's testbed to a test that breaks it; then heal faults and cancel jobs."""
     yield testbed
     testbed.heal()

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import socket
 import struct
 import sys
 from collections import deque
+from pathlib import Path
 from typing import Any, cast
 
 SSH_PORT = 22
@@ -66,7 +68,7 @@ class Door:
             await connecting
         except OSError as error:
             with contextlib.suppress(OSError):
-                visitor.send(f"{os.strerror(error.errno)}\n".encode())
+                visitor.send(f"{os.strerror(error.errno or errno.ETIMEDOUT)}\n".encode())
             visitor.close()
             upstream.close()
             return
@@ -75,13 +77,15 @@ class Door:
         await loop.connect_accepted_socket(lambda: near, visitor)
         await loop.connect_accepted_socket(lambda: far, upstream)
         self.open.add(near)
+        near.both_connected()
+        far.both_connected()
 
 
 class End(asyncio.Protocol):
     """One end of a relayed connection: what it receives, the other end sends, when it is due."""
 
     other: End
-    transport: asyncio.Transport
+    transport: asyncio.Transport | None = None
 
     def __init__(self, door: Door) -> None:
         self._door = door
@@ -93,20 +97,24 @@ class End(asyncio.Protocol):
         self._delivered_all = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep what this end is read and written by."""
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._door.delay or self._under_way:
+        """Pass data on, now or when they are due."""
+        if self._door.delay or self._under_way or self.other.transport is None:
             self._deliver_later(data)
         else:
             self._deliver(data)
 
     def eof_received(self) -> bool:
+        """Pass the end of the stream on, after all data."""
         self._heard_all = True
         self.data_received(b"")
         return True  # the other direction stays open
 
     def connection_lost(self, error: Exception | None) -> None:
+        """Break off the other end too, unless both streams had ended."""
         if self._timer:
             self._timer.cancel()
         self._door.open.discard(self)
@@ -114,23 +122,29 @@ class End(asyncio.Protocol):
             self.other.abort()
 
     def pause_writing(self) -> None:
+        """Stop reading from the other end: this one is full."""
         self.other._set_other_is_full(True)
 
     def resume_writing(self) -> None:
+        """Read from the other end again."""
         self.other._set_other_is_full(False)
 
     def abort(self) -> None:
         """Break off; a TCP peer gets a reset."""
-        transport = getattr(self, "transport", None)
-        if transport and not transport.is_closing():
-            peer = transport.get_extra_info("socket")
+        if self.transport and not self.transport.is_closing():
+            peer = self.transport.get_extra_info("socket")
             if peer.family == socket.AF_INET:
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-            transport.abort()
+            self.transport.abort()
+
+    def both_connected(self) -> None:
+        """Deliver what was heard before the other end was there."""
+        if self._timer is None:
+            self._deliver_what_is_due()
 
     def _deliver(self, data: bytes) -> None:
-        there = self.other.transport
-        if there.is_closing():
+        here, there = self.transport, self.other.transport
+        if not here or not there or there.is_closing():
             return
         if data:
             there.write(data)
@@ -139,7 +153,7 @@ class End(asyncio.Protocol):
         there.write_eof()
         if self.other._delivered_all:
             there.close()
-            self.transport.close()
+            here.close()
 
     def _deliver_later(self, data: bytes) -> None:
         loop = asyncio.get_running_loop()
@@ -155,6 +169,8 @@ class End(asyncio.Protocol):
     def _deliver_what_is_due(self) -> None:
         loop = asyncio.get_running_loop()
         self._timer = None
+        if self.other.transport is None:
+            return
         while self._under_way and self._under_way[0][0] <= loop.time():
             data = self._under_way.popleft()[1]
             self._bytes_under_way -= len(data)
@@ -168,7 +184,7 @@ class End(asyncio.Protocol):
         self._pace()
 
     def _pace(self) -> None:
-        if self._heard_all or self.transport.is_closing():
+        if self._heard_all or self.transport is None or self.transport.is_closing():
             return
         if self._other_is_full or self._bytes_under_way > FLIGHT_LIMIT:
             self.transport.pause_reading()
@@ -201,7 +217,7 @@ class Relay:
     async def _listen(self, name: str, door: Door) -> None:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(name)
-        os.chmod(name, 0o600)
+        Path(name).chmod(0o600)
         listener.listen(256)
         listener.setblocking(False)
         loop = asyncio.get_running_loop()

@@ -12,6 +12,8 @@ from typing import IO, Any
 from towline.testbed.network import WORKSPACE
 
 _PROGRAM = Path(__file__).with_name("relay.py")
+# Where the kernel can: look again soon after the network was frozen.
+_START = 'echo 2000 2>/dev/null >/proc/sys/net/ipv4/tcp_rto_max_ms || :; exec "$@"'
 
 
 class RelayProcess:
@@ -25,8 +27,10 @@ class RelayProcess:
 
     def __init__(self, folder: Path, log: IO[bytes]) -> None:
         self._process = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{WORKSPACE}", "sh", "-c", _START, "relay"]
-            + [sys.executable, "-I", "-S", str(_PROGRAM), str(folder)],
+            [
+                *("nsenter", f"--net=/run/netns/{WORKSPACE}", "sh", "-c", _START, "relay"),
+                *(sys.executable, "-I", "-S", str(_PROGRAM), str(folder)),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -61,6 +65,3 @@ class RelayProcess:
         if "error" in answer:
             raise RuntimeError(f"relay: {answer['error']}")
         return answer
-
-
-_START = 'echo 2000 2>/dev/null >/proc/sys/net/ipv4/tcp_rto_max_ms || :; exec "$@"'

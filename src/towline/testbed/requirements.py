@@ -69,7 +69,7 @@ def install_line(accounting: bool = False) -> str:
 
 
 def what_is_missing(accounting: bool = False) -> list[str]:
-    """Return one sentence for each thing that keeps a testbed from running here; empty: it can run."""
+    """Return a sentence for each thing that keeps a testbed from running here; empty: none."""
     if platform.system() != "Linux":
         return ["a testbed needs Linux; run it in a Linux virtual machine or container"]
     if line := install_line(accounting):

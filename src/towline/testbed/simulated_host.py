@@ -47,9 +47,12 @@ class SimulatedHost:
             self._network.plug_in(self.name)
             with (self._folder / "console.log").open("ab") as console:
                 self._process = subprocess.Popen(
-                    ["nsenter", f"--net=/run/netns/{self.name}", "unshare", "--mount", "--uts"]
-                    + ["--ipc", "--pid", "--fork", "--kill-child", "--propagation", "private"]
-                    + ["/bin/sh", str(_INIT), str(self._folder)],
+                    [
+                        *("nsenter", f"--net=/run/netns/{self.name}"),
+                        *("unshare", "--mount", "--uts", "--ipc", "--pid", "--fork"),
+                        *("--kill-child", "--propagation", "private"),
+                        *("/bin/sh", str(_INIT), str(self._folder)),
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=console,
                     stderr=console,

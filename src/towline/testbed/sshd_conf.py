@@ -45,9 +45,11 @@ echo "Quota: 97% used, please clean up." >&2
 printf 'no newline at the end'
 """
 
-# Only keyboard-interactive asks PAM's "auth" lines; keys pass them by.
+# Only keyboard-interactive asks PAM's "auth" lines; keys pass them by. The second one is there
+# because pam_exec has no answer to "set credentials", which sshd takes for a failure.
 PAM_SSHD = """\
-auth required pam_exec.so quiet expose_authtok /usr/local/sbin/check-one-time-code
+auth requisite pam_exec.so quiet expose_authtok /usr/local/sbin/check-one-time-code
+auth required pam_permit.so
 account required pam_permit.so
 session required pam_permit.so
 """

@@ -101,11 +101,10 @@ class Supervisor:
                 host.start()
                 host.wait_booted()
             return None
-        care = self._clusters.get(request.pop("cluster", ""))
-        action = care and care.actions().get(do)
-        if not action:
-            raise ValueError(f"no such request or cluster: {do}")
-        return action(**request)
+        name = request.pop("cluster", "")
+        if name not in self._clusters:
+            raise ValueError(f"no cluster {name}; there are {', '.join(self._clusters)}")
+        return self._clusters[name].actions()[do](**request)
 
     def _status(self) -> dict[str, Any]:
         return {

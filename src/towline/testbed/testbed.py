@@ -101,7 +101,7 @@ class Testbed:
         self.clusters = {c.name: _info(c) for c in two_clusters().clusters}
         self._accounting = accounting
         self._die_with_parent = die_with_parent
-        self._progress = progress or (lambda text: None)
+        self._progress = progress or (lambda _: None)
         self._process: subprocess.Popen[str] | None = None
 
     @classmethod
