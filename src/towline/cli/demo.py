@@ -1,4 +1,121 @@
+"""``towline demo``: one script on two real clusters, from nothing to 'leftovers: none'."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
 import typer
-app = typer.Typer()
+
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Examples: towline demo;  towline demo --workflow singlecluster_parsl_demo;  "
+    "towline demo --keep",
+)
+
+
 @app.callback(invoke_without_command=True)
-def demo() -> None: ...
+def demo(
+    workflow: Annotated[
+        str, typer.Option(help="Which script of the gallery to run.", show_default=True)
+    ] = "multicluster_parsl_demo",
+    tasks: Annotated[
+        int, typer.Option(min=1, help="Small tasks of multicluster_parsl_demo.")
+    ] = 400,
+    local: Annotated[
+        bool, typer.Option("--local", help="Use this machine in place of the two clusters.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave clusters and run there, and say how to go on.")
+    ] = False,
+) -> None:
+    """Boot two Slurm clusters that only SSH reaches, run one Parsl script on both, clean up.
+
+    Needs no cluster, no account and no configuration, and touches none that you have.
+    """
+    from towline.errors import DefinitionError
+    from towline.gallery import gallery_script
+    from towline.testbed import what_is_missing
+
+    script = gallery_script(workflow)
+    if not script.is_file():
+        names = sorted(path.parent.name for path in script.parent.parent.glob("*/main.py"))
+        raise DefinitionError(
+            f"--workflow {workflow}", "not in the gallery", f"choose one of: {', '.join(names)}"
+        )
+    missing = what_is_missing()
+    if missing and not local:
+        _say("NO TESTBED CAN RUN HERE: " + "; ".join(missing))
+        _say("The demo goes on with this machine in place of the two clusters.")
+        local = True
+    home = Path(tempfile.mkdtemp(prefix="towline-demo-"))
+    os.environ["TOWLINE_HOME"] = str(home)
+    arguments = ["--", "--tasks", str(tasks)] if workflow == "multicluster_parsl_demo" else []
+    code = 0
+    try:
+        with _local_clusters() if local else _testbed(home, keep=keep):
+            code = _towline("run", str(script), *arguments)
+    finally:
+        if keep:
+            _say(f"Kept. To go on: export TOWLINE_HOME={home}; towline cluster list")
+            _say("To remove all: towline testbed down && rm -r $TOWLINE_HOME")
+        else:
+            _remove(home)
+    raise typer.Exit(code)
+
+
+def _towline(*words: str) -> int:
+    """Run a command as a user would, and show it; return its exit code."""
+    shown = " ".join(Path(word).name if word.endswith("main.py") else word for word in words)
+    _say(f"$ towline {shown}")
+    try:
+        return subprocess.run([sys.executable, "-m", "towline", *words]).returncode
+    except KeyboardInterrupt:
+        return 130  # the command got the Ctrl-C too, and has cleaned up after itself
+
+
+@contextmanager
+def _testbed(home: Path, *, keep: bool) -> Iterator[None]:
+    """Boot the two clusters and define them; take them down unless they are to be kept."""
+    _say("Booting two Slurm clusters, reachable by SSH only …")
+    if _towline("testbed", "up"):
+        raise typer.Exit(7)
+    try:
+        for name in ("onprem", "cloud"):
+            config = home / "state" / "testbed" / "ssh_config"
+            code = _towline(
+                "cluster", "add", name, "--host", name, "--ssh-config", str(config), "--no-check"
+            )
+            if code:
+                raise typer.Exit(code)
+        yield
+    finally:
+        if not keep:
+            _towline("testbed", "down")
+
+
+@contextmanager
+def _local_clusters() -> Iterator[None]:
+    """Let this machine stand in for both clusters."""
+    for name in ("onprem", "cloud"):
+        if code := _towline("cluster", "add", name, "--type", "local", "--no-check"):
+            raise typer.Exit(code)
+    yield
+
+
+def _remove(home: Path) -> None:
+    import shutil
+
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _say(text: str) -> None:
+    typer.echo(f"\n{text}" if text.startswith("$") else text, err=False)
+    sys.stdout.flush()

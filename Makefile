@@ -1,0 +1,52 @@
+# Two commands do everything from a bare machine: `make demo` and `make test`.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check bench docs setup clean
+
+demo: $(VENV)/.base .setup-system
+	@$(BIN)/towline demo
+
+test: $(VENV)/.test .setup-system
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.check
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+bench: $(VENV)/.test .setup-system
+	@$(BIN)/python bench/run_all.py
+
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
+
+setup: $(VENV)/.base .setup-system
+
+$(VENV)/bin/python:
+	@scripts/make_venv "$(PYTHON)" $(VENV)
+
+$(VENV)/.base: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Towline into $(VENV) …"
+	@$(BIN)/python -m pip install -q -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Towline and what its tests need into $(VENV) …"
+	@$(BIN)/python -m pip install -q -e '.[test]'
+	@touch $@ $(VENV)/.base
+
+$(VENV)/.check: pyproject.toml | $(VENV)/bin/python
+	@$(BIN)/python -m pip install -q -e '.[test,check]'
+	@touch $@ $(VENV)/.test $(VENV)/.base
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
+	@$(BIN)/python -m pip install -q -e '.[docs]'
+	@touch $@ $(VENV)/.base
+
+.setup-system: scripts/setup_system
+	@scripts/setup_system && touch $@
+
+clean:
+	rm -rf $(VENV) .setup-system build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

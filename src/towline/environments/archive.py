@@ -1,0 +1,154 @@
+"""Build a layer's archive once in the workspace; every run and every cluster then uses it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from towline import folders
+from towline.environments.cluster_side import Report
+from towline.environments.plan import Layer
+
+COMPILE_SECONDS = 600
+"""Limit of compiling byte-code; what is not compiled by then, the workers compile."""
+
+STALE_SECONDS = 24 * 3600
+"""Age at which a half-made build must be somebody's who was killed."""
+
+KEPT_SECONDS = 30 * 24 * 3600
+"""Time since its last use after which an archive is deleted; it can be made again."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A gzipped tar file on the workspace, and what it takes on the cluster."""
+
+    path: Path
+    packed_bytes: int
+    unpacked_bytes: int
+    files: int
+
+
+def archives_folder() -> Path:
+    """Return the workspace's folder of built archives; created when absent."""
+    folder = folders.cache_folder() / "environments"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def archive_of(layer: Layer, report: Report) -> Archive:
+    """Return the layer's archive, building it when nobody has yet.
+
+    Two that build at once: the second waits, then finds it built.
+
+    Raises:
+        EnvironmentBuildFailed: the content cannot be made.
+
+    """
+    folder = archives_folder()
+    path = folder / f"{layer.archive}.tar.gz"
+    if (built := _read(path)) is not None:
+        return built
+    with _lock(folder / f"{layer.archive}.lock"):
+        if (built := _read(path)) is not None:
+            return built
+        report("environment", state="building", key=layer.name)
+        started = time.monotonic()
+        built = _build(layer, path)
+        report(
+            "environment",
+            state="built",
+            key=layer.name,
+            seconds=round(time.monotonic() - started, 3),
+            bytes=built.packed_bytes,
+        )
+        return built
+
+
+def _build(layer: Layer, path: Path) -> Archive:
+    _sweep(path.parent)
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=path.parent) as scratch:
+        staging = Path(scratch, "content")
+        staging.mkdir()
+        layer.fill(staging)
+        _compile(staging)
+        packed = Path(scratch, "packed")
+        unpacked, files = _pack(staging, packed)
+        archive = Archive(path, packed.stat().st_size, unpacked, files)
+        about = asdict(archive) | {"path": path.name}
+        packed.replace(path)
+        beside = Path(scratch, "about")
+        beside.write_text(json.dumps(about), encoding="utf-8")
+        beside.replace(path.with_suffix(".json"))  # last: it says that the archive is whole
+    return archive
+
+
+def _compile(staging: Path) -> None:
+    """Write the byte-code that is not there yet, in a process of its own: it takes seconds."""
+    command = [sys.executable, "-I", "-m", "compileall", "-q", "-q", "-j", "0"]
+    # Paths in tracebacks come from where a module is loaded, so any stand-in does here.
+    command += ["-s", str(staging), "-p", "/", "-x", "/tests?/", str(staging / "lib")]
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, check=False, timeout=COMPILE_SECONDS, stdin=subprocess.DEVNULL)
+
+
+def _pack(staging: Path, packed: Path) -> tuple[int, int]:
+    unpacked = files = 0
+
+    def anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        nonlocal unpacked, files
+        unpacked += member.size
+        files += 1
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+        return member
+
+    with tarfile.open(packed, "w:gz", compresslevel=1, format=tarfile.PAX_FORMAT) as tar:
+        for item in sorted(staging.iterdir()):
+            tar.add(item, item.name, filter=anonymous)
+    return unpacked, files
+
+
+def _read(path: Path) -> Archive | None:
+    try:
+        about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        archive = Archive(**(about | {"path": path}))
+        whole = path.stat().st_size == archive.packed_bytes
+    except (OSError, ValueError, TypeError):
+        return None
+    with suppress(OSError):
+        os.utime(path)
+    return archive if whole else None
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        with suppress(OSError):  # some file systems cannot lock; it only saves work twice done
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed builders left behind, and archives that nobody has used for long."""
+    now = time.time()
+    for scratch in folder.glob(".build-*"):
+        with suppress(OSError):
+            if now - scratch.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(scratch, ignore_errors=True)
+    for archive in folder.glob("*.tar.gz"):
+        with suppress(OSError):
+            if now - archive.stat().st_mtime > KEPT_SECONDS:
+                archive.unlink()

@@ -1,0 +1,56 @@
+"""SHA-256 of files, remembered from run to run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+SETTLED_SECONDS = 2.0
+"""A file changed less than this before it was read may change again within one tick of its clock."""
+
+
+class HashMemory:
+    """Hashes of files by path, size and time of change, kept in one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: dict[str, list[str | int]] | None = None
+        self._used: dict[str, list[str | int]] = {}
+        self._changed = False
+
+    def sha256(self, file: Path, about: os.stat_result | None = None) -> str:
+        """Return a file's hash in hex, read anew only when the file has changed."""
+        about = about or file.stat()
+        name = str(file)
+        stamp: list[str | int] = [about.st_size, about.st_mtime_ns]
+        known = self._load().get(name)
+        if known is not None and known[:2] == stamp:
+            self._used[name] = known
+            return str(known[2])
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        if time.time() - about.st_mtime > SETTLED_SECONDS:
+            self._used[name] = [*stamp, digest]
+            self._changed = True
+        return digest
+
+    def save(self) -> None:
+        """Write what was used this time; a memory that cannot be kept is no fault."""
+        if not self._changed:
+            return
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+            beside.write_text(json.dumps(self._used), encoding="utf-8")
+            beside.replace(self.path)
+
+    def _load(self) -> dict[str, list[str | int]]:
+        if self._known is None:
+            self._known = {}
+            with suppress(OSError, ValueError):
+                read = json.loads(self.path.read_text(encoding="utf-8"))
+                self._known = read if isinstance(read, dict) else {}
+        return self._known

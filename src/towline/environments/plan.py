@@ -1,0 +1,42 @@
+"""What it takes to have an environment on a cluster: the frame that every kind fills.
+
+A kind turns a request into a `Plan`: layers, each a folder on the cluster that is filled from one
+archive built in the workspace, and the environment that they make together. A kind that only uses
+what is there has no layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from towline.environments.environment import Environment
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A folder on the cluster, and how its content is made in the workspace."""
+
+    name: str
+    """Folder below the folder of environments; named by content."""
+    archive: str
+    """Name of the archive it is filled from. Clusters that differ may share one archive."""
+    fill: Callable[[Path], None]
+    """Write the content into an empty folder; raises EnvironmentBuildFailed."""
+    finish: str = ""
+    """POSIX sh text run there in the unpacked folder; fails when the layer is of no use."""
+    needs: tuple[str, ...] = ()
+    """Names of the layers that it refers to."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An environment, and the layers that must be there first."""
+
+    environment: Environment
+    layers: tuple[Layer, ...] = ()
+    """In the order of their need; the last one is the environment's own folder."""
+    lock: dict[str, Any] = field(default_factory=dict)
+    """Record of what exactly it is made of: kind, pins with hashes, python, platform."""

@@ -1,0 +1,85 @@
+"""What a user asks of an environment."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+OWN_INTERPRETER = "workspace"
+"""Value of `python` that sends the workspace's interpreter along, whatever the cluster has."""
+
+_MINOR = re.compile(r"\d+\.\d+")
+
+
+class EnvironmentRequest(BaseModel):
+    """A Python environment as an executor definition asks for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, title="Environment")
+
+    kind: Literal["sync", "existing"] = Field(
+        "sync",
+        description="`sync`: a copy of the workspace's packages. `existing`: one that is there "
+        "already; it is checked, never changed.",
+    )
+    packages: tuple[str, ...] | None = Field(
+        None, description="`sync`: only these packages and what they need."
+    )
+    exclude: tuple[str, ...] = Field((), description="`sync`: packages to leave out.")
+    python: str | None = Field(
+        None,
+        description="Interpreter on the cluster: a path, a version such as `3.11`, or `workspace` "
+        "(send the workspace's own along). `sync` finds one when absent.",
+    )
+    prefix: str | None = Field(None, description="`existing`: folder of a venv or conda env.")
+    conda_env: str | None = Field(None, description="`existing`: name or folder of a conda env.")
+    conda_dir: str = Field("~/miniconda3", description="`existing`: conda's folder on the cluster.")
+    modules: tuple[str, ...] = Field(
+        (), description="Modules to load first: `gcc/12`, or a line such as `module use /opt/mods`."
+    )
+    init: tuple[str, ...] = Field((), description="Own shell lines, run after the modules.")
+    root: str | None = Field(
+        None,
+        description="Folder of environments on the cluster, seen by its nodes; default: `envs` in "
+        "Towline's folder there.",
+    )
+
+    @field_validator("prefix", "conda_dir", "root")
+    @classmethod
+    def _absolute(cls, path: str | None) -> str | None:
+        if path is not None and not path.startswith(("/", "~/")):
+            raise ValueError(f"{path!r} is not a path on the cluster: it starts with / or ~/")
+        return path
+
+    @field_validator("python")
+    @classmethod
+    def _interpreter(cls, python: str | None) -> str | None:
+        if python is None or python == OWN_INTERPRETER or _MINOR.fullmatch(python):
+            return python
+        if python.startswith(("/", "~/")):
+            return python
+        raise ValueError(f"{python!r} is neither a path, nor a version such as 3.11, nor workspace")
+
+    @model_validator(mode="after")
+    def _fits_kind(self) -> EnvironmentRequest:
+        if self.kind == "sync" and (self.prefix or self.conda_env):
+            raise ValueError("prefix and conda_env name an environment: they need kind existing")
+        if self.kind == "existing":
+            if self.packages is not None or self.exclude:
+                raise ValueError("packages and exclude choose what kind sync copies")
+            if self.prefix and self.conda_env:
+                raise ValueError("prefix and conda_env name two environments: give one")
+            if not (self.prefix or self.conda_env or self.python or self.modules or self.init):
+                raise ValueError("kind existing needs prefix, conda_env, python, modules or init")
+        return self
+
+    @property
+    def python_path(self) -> str | None:
+        """Return the interpreter's path where `python` is one."""
+        return self.python if self.python and self.python.startswith(("/", "~/")) else None
+
+    @property
+    def python_minor(self) -> str | None:
+        """Return the version where `python` is one, as in ``"3.11"``."""
+        return self.python if self.python and _MINOR.fullmatch(self.python) else None

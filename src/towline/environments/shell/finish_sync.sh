@@ -1,0 +1,33 @@
+# Make an unpacked copy of packages an environment on the interpreter of this machine.
+# Set in front: interpreter, minor, check (name of the check to remember; empty: remember none).
+# $1 is the new folder, $2 its later name. Exit 3: not that minor; 4: the interpreter does not start.
+
+set -u
+new=$1
+real=$("$interpreter" -I -S -c 'import os, sys; print("@@%d.%d=%s" % (sys.version_info[0], sys.version_info[1], os.path.realpath(sys.executable)))' 2>"$new/.said" | sed -n 's/^@@//p')
+case $real in
+"$minor="/*) real=${real#*=} ;;
+*=*) echo "@@found=${real%%=*}"; exit 3 ;;
+*) sed 's/^/@@said=/' "$new/.said"; exit 4 ;;
+esac
+rm -f "$new/.said"
+mkdir -p "$new/bin" "$new/.checked" || exit 1
+ln -s "$real" "$new/bin/python" || exit 1
+ln -s python "$new/bin/python3" || exit 1
+ln -s python "$new/bin/python$minor" || exit 1
+cat >"$new/pyvenv.cfg" <<END || exit 1
+home = ${real%/*}
+include-system-site-packages = false
+version = $minor
+END
+
+cd "$new" || exit 1
+unset PYTHONPATH PYTHONHOME
+PYTHONNOUSERSITE=1 "$new/bin/python" "$new/preflight_probe.py" >"$new/.answer" 2>&1 || {
+    tail -n 5 "$new/.answer" | sed 's/^/@@said=/'
+    exit 4
+}
+stamp=$(stat -L -c '%s.%Y.%i' bin/python 2>/dev/null || ls -lLid bin/python)
+[ -z "$check" ] || { echo "$stamp"; sed -n 's/^@@python=//p' .answer; } >".checked/$check" || exit 1
+grep '^@@python=' .answer
+rm -f .answer

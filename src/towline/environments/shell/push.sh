@@ -1,0 +1,39 @@
+# Take a gzipped tar file from stdin and switch it in as root/name, whole or not at all.
+# Set in front: root, name, need_kb, need_files, finish (sh text run in the new folder, as $1).
+# Answers, each once: @@installed=, @@already=, or @@refused= with a reason:
+#   mkdir MESSAGE, space FREE_KB, files FREE, tar MESSAGE, finish EXIT_CODE
+
+umask 077
+refuse() { echo "@@refused=$*"; cat >/dev/null; exit 1; }
+
+target=$root/$name
+if [ -e "$target/.complete" ]; then echo @@already=; cat >/dev/null; exit 0; fi
+said=$(mkdir -p "$root" 2>&1) || refuse mkdir "$said"
+find "$root" -maxdepth 1 -name '*.tmp.*' -mtime +0 -exec rm -rf {} + 2>/dev/null
+
+free_kb=$(df -Pk "$root" 2>/dev/null | awk 'END { if (NR > 1) print $4 }')
+[ -z "$free_kb" ] || [ "$free_kb" -ge "$need_kb" ] || refuse space "$free_kb"
+free_files=$(df -Pi "$root" 2>/dev/null | awk 'END { if (NR > 1 && $2 > 0) print $4 }')
+[ -z "$free_files" ] || [ "$free_files" -ge "$need_files" ] || refuse files "$free_files"
+
+new=$(mktemp -d "$target.tmp.XXXXXX" 2>&1) || refuse mkdir "$new"
+trap 'rm -rf "$new"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
+
+said=$(tar -xzof - -C "$new" 2>&1) || refuse tar "$(echo "$said" | head -n 3 | tr '\n' ' ')"
+# The archive's end was read or tar had failed; its own last file says so once more.
+[ -e "$new/lock.json" ] || refuse tar the archive broke off
+sh -c "$finish" finish "$new" "$target" || refuse finish $?
+: >"$new/.last_used"
+: >"$new/.complete"
+
+# A folder without .complete is what a deletion left half done.
+[ -e "$target/.complete" ] || [ ! -e "$target" ] || mv "$target" "$new/.broken" 2>/dev/null
+if ! mv -T "$new" "$target" 2>/dev/null; then
+    # Another one won, or this mv knows no -T and would move into an existing folder.
+    [ -e "$target" ] || mv "$new" "$target" 2>/dev/null
+    rm -rf "$target/${new##*/}"
+    [ -e "$target/.complete" ] || refuse mkdir "cannot rename $new"
+fi
+rm -rf "$target/.broken"
+echo @@installed=

@@ -1,0 +1,365 @@
+"""The agent: the link's end on the controller, one per run.
+
+It accepts worker managers on the address that nodes can reach, and one carrier at a time over the
+unix socket in its private folder. It holds a lease: left without a carrier for too long, it does
+what it was told to do then, and leaves.
+"""
+
+import hmac
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import sys
+import time
+from enum import Enum
+from typing import Any, Dict, List, Optional, Tuple
+
+from .candidate import Candidate
+from .carrier import CarrierSettings
+from .control import ABANDON, EXPIRY, GOODBYE, LISTEN, STATS, ControlMessage
+from .endpoint import REPLAY_BYTES, Endpoint, EndpointOwner
+from .expiry import ExpiryOrders, expire
+from .folder import SOCKET, Log
+from .frames import ProtocolError
+from .handshake import (
+    OTHER_VERSION,
+    REFUSED,
+    STATE_LOST,
+    VERSIONS,
+    WELCOME,
+    Message,
+    common_version,
+    encode_message,
+    text_field,
+    version_range,
+    whole_number,
+)
+from .listeners import Listeners
+from .loop import READ, Loop, Timer
+from .session import StateLost
+
+REFUSAL_SECONDS = 1.0
+"""A wrong secret is answered this late and only a few at a time: guessing gets nowhere."""
+
+MOST_CANDIDATES = 4
+LAST_WORDS_SECONDS = 2.0
+
+
+class Leaving(Enum):
+    """Why an agent leaves; only those that abandon the run have its expiry script run."""
+
+    GOODBYE = "the client said goodbye"
+    TERMINATED = "told to by a signal"
+    ABANDONED = "the client abandoned the run"
+    LEASE_OVER = "the lease ran out"
+
+
+EXPIRES = (Leaving.ABANDONED, Leaving.LEASE_OVER)
+
+
+class AgentSettings:
+    """What ``start`` reads from stdin; times are seconds."""
+
+    def __init__(
+        self,
+        session: str,
+        secret: str,
+        lease_seconds: float = 900.0,
+        ping_seconds: float = 5.0,
+        dead_seconds: float = 20.0,
+        replay_bytes: int = REPLAY_BYTES,
+    ) -> None:
+        if len(secret) < 32:
+            raise ValueError("the secret is too short")
+        self.session = session
+        self.secret = secret
+        self.lease_seconds = lease_seconds
+        self.carrier = CarrierSettings(ping_seconds, dead_seconds)
+        self.replay_bytes = replay_bytes
+
+    @staticmethod
+    def from_json(text: str) -> "AgentSettings":
+        """Read the object that the client sends.
+
+        Raises:
+            ValueError, TypeError: when it is not one.
+
+        """
+        return AgentSettings(**json.loads(text))
+
+
+class _Terminated(BaseException):
+    """Raised by the signal handler out of whatever the loop is doing."""
+
+
+class Agent(EndpointOwner):
+    """Serve one run from the current folder until it is time to leave.
+
+    Args:
+        folder: the run's folder; the current folder is its ``link``.
+
+    Raises:
+        OSError: when the unix socket cannot be made here.
+
+    """
+
+    def __init__(self, tag: str, folder: str, settings: AgentSettings, log: Log) -> None:
+        self._tag = tag
+        self._folder = folder
+        self._settings = settings
+        self._log = log
+        self._started = time.time()
+        self._loop = Loop()
+        self._endpoint = Endpoint(
+            self._loop, self, settings.carrier, accepts=True, replay_bytes=settings.replay_bytes
+        )
+        self._listeners = Listeners(self._loop, self._endpoint.accept, log.write)
+        self._orders = ExpiryOrders()
+        self._candidates: List[Candidate] = []
+        self._attach_process: Optional[socket.socket] = None
+        self._state_lost = ""
+        self._leaving: Optional[Leaving] = None
+        self._leave_request: Optional[int] = None
+        self._lease: Optional[Timer] = None
+        self._door = self._open_door()
+        self._start_lease()
+
+    def facts(self) -> Dict[str, Any]:
+        """Return what anybody who may read the folder can know."""
+        return {
+            "pid": os.getpid(),
+            "host": os.uname().nodename,
+            "tag": self._tag,
+            "session": self._settings.session,
+            "versions": list(VERSIONS),
+            "python": ".".join(str(part) for part in sys.version_info[:3]),
+            "started": self._started,
+            "lease_seconds": self._settings.lease_seconds,
+        }
+
+    def run(self) -> int:
+        """Serve until it is time to leave; return the process's exit code."""
+        for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
+            signal.signal(ignored, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, _terminate)
+        _take_all_descriptors()
+        try:
+            self._loop.run()
+        except _Terminated:
+            self._leaving = Leaving.TERMINATED
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self._leave(self._leaving or Leaving.TERMINATED)
+        return 0
+
+    # The door: who connects to the unix socket --------------------------------------------------
+
+    def _open_door(self) -> socket.socket:
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        if os.path.lexists(SOCKET):
+            os.unlink(SOCKET)  # of an agent that was killed: start asked, nobody answered
+        door.bind(SOCKET)
+        os.chmod(SOCKET, 0o600)
+        door.listen(16)
+        door.setblocking(False)
+        self._loop.watch(door.fileno(), READ, self._knock)
+        return door
+
+    def _knock(self, _events: int) -> None:
+        try:
+            connection = self._door.accept()[0]
+        except OSError:
+            return
+        if len(self._candidates) >= MOST_CANDIDATES:
+            connection.close()
+            return
+        self._candidates.append(
+            Candidate(self._loop, connection, self._hello, self._tell_status, self._gone)
+        )
+
+    def _gone(self, candidate: Candidate, reason: str) -> None:
+        self._candidates.remove(candidate)
+        self._log.write("a carrier did not attach: " + reason)
+
+    def _dismiss(self, candidate: Candidate, answer: Message) -> None:
+        if candidate in self._candidates:
+            candidate.answer(answer)
+            candidate.close()
+            self._candidates.remove(candidate)
+
+    def _tell_status(self, candidate: Candidate) -> None:
+        facts = self.facts()
+        facts["attached"] = self._endpoint.carrier is not None
+        facts["channels"] = len(self._endpoint.channels.live)
+        try:
+            candidate.connection.send(json.dumps(facts).encode())
+        except OSError:
+            pass
+        candidate.close()
+        self._candidates.remove(candidate)
+
+    def _hello(self, candidate: Candidate, message: Message, early: bytes) -> None:
+        try:
+            version = common_version(VERSIONS, version_range(message))
+            secret = text_field(message, "secret")
+            session = text_field(message, "session")
+            received = whole_number(message, "received")
+        except ProtocolError as error:
+            self._log.write(f"refused: {error}")
+            self._dismiss(candidate, {"answer": REFUSED, "reason": str(error)})
+            return
+        if not hmac.compare_digest(secret.encode(), self._settings.secret.encode()):
+            self._log.write("refused: wrong secret")
+            refusal = {"answer": REFUSED, "reason": "wrong secret"}
+            self._loop.call_later(REFUSAL_SECONDS, lambda: self._dismiss(candidate, refusal))
+        elif version is None:
+            self._log.write("refused: speaks versions {!r}".format(message["versions"]))
+            self._dismiss(candidate, {"answer": OTHER_VERSION, "versions": list(VERSIONS)})
+        elif self._state_lost or session != self._settings.session:
+            reason = self._state_lost or "the agent serves another session"
+            self._lose_state(reason)
+            self._dismiss(candidate, {"answer": STATE_LOST, "reason": reason})
+        else:
+            self._welcome(candidate, version, received, early)
+
+    def _welcome(self, candidate: Candidate, version: int, received: int, early: bytes) -> None:
+        welcome = {
+            "answer": WELCOME,
+            "version": version,
+            "received": self._endpoint.session.received,
+        }
+        try:
+            again = self._endpoint.session.resume(received)
+        except StateLost as error:
+            self._lose_state(str(error))
+            self._dismiss(candidate, {"answer": STATE_LOST, "reason": str(error)})
+            return
+        self._candidates.remove(candidate)
+        self._release_attach_process()
+        self._attach_process, fd_in, fd_out = candidate.release()
+        self._loop.watch(self._attach_process.fileno(), READ, self._attach_ended)
+        if self._lease is not None:
+            self._lease.cancel()
+        self._endpoint.attach(fd_in, fd_out, encode_message(welcome), early)
+        self._log.write(f"carrier attached, {again} frames sent again")
+
+    # The carrier --------------------------------------------------------------------------------
+
+    def _attach_ended(self, _events: int) -> None:
+        self._endpoint.detach()
+        self.carrier_lost("its attach process ended")
+
+    def _release_attach_process(self) -> None:
+        """Close our side of the unix connection: ``attach`` ends, and with it the ssh session."""
+        if self._attach_process is not None:
+            self._loop.unwatch(self._attach_process.fileno())
+            self._attach_process.close()
+            self._attach_process = None
+
+    def carrier_lost(self, reason: str) -> None:
+        """Wait for the next carrier, as long as the lease lasts."""
+        self._log.write("carrier lost: " + reason)
+        self._release_attach_process()
+        self._start_lease()
+
+    def session_lost(self, reason: str) -> None:
+        """Close all that cannot be resumed; the lease decides what comes then."""
+        self._lose_state(reason)
+        self._release_attach_process()
+        self._start_lease()
+
+    def address_behind(self, listener: int) -> Tuple[str, int]:
+        """Nothing: an agent accepts connections and dials none."""
+        raise LookupError(listener)
+
+    def _lose_state(self, reason: str) -> None:
+        if not self._state_lost:
+            self._log.write("state lost: " + reason)
+            self._state_lost = reason
+            self._endpoint.close_channels()
+
+    def _start_lease(self) -> None:
+        if self._lease is not None:
+            self._lease.cancel()
+        self._lease = self._loop.call_later(
+            self._settings.lease_seconds, lambda: self._stop(Leaving.LEASE_OVER)
+        )
+
+    # Control ------------------------------------------------------------------------------------
+
+    def control(self, message: ControlMessage) -> None:
+        """Do what the client asks, and answer."""
+        request = message.get("id")
+        if not isinstance(request, int):
+            raise ProtocolError("control message without an id")
+        do = message.get("do")
+        if do in (GOODBYE, ABANDON):
+            self._leave_request = request
+            self._stop(Leaving.GOODBYE if do == GOODBYE else Leaving.ABANDONED)
+            return
+        try:
+            answer = self._answer(do, message)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            answer = {"ok": False, "error": str(error)}
+        answer["re"] = request
+        self._endpoint.send_control(answer)
+
+    def _answer(self, do: object, message: ControlMessage) -> ControlMessage:
+        if do == LISTEN:
+            port = self._listeners.add(int(message["listener"]), str(message["address"]))
+            self._log.write(
+                "%s listens on %s port %d" % (message["name"], message["address"], port)
+            )
+            return {"ok": True, "port": port}
+        if do == EXPIRY:
+            self._orders = ExpiryOrders(str(message["script"]), list(message["remove"]))
+            return {"ok": True}
+        if do == STATS:
+            times = os.times()
+            stats = self._endpoint.stats()
+            stats["cpu_seconds"] = times[0] + times[1]
+            stats["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            return {"ok": True, "stats": stats}
+        raise ValueError(f"unknown request {do!r}")
+
+    # Leaving ------------------------------------------------------------------------------------
+
+    def _stop(self, why: Leaving) -> None:
+        self._leaving = why
+        self._loop.stop()
+
+    def _leave(self, why: Leaving) -> None:
+        self._log.write("leaves: " + why.value)
+        self._listeners.close()
+        self._endpoint.close_channels()
+        self._loop.unwatch(self._door.fileno())
+        self._door.close()
+        if why in EXPIRES:
+            os.unlink(SOCKET)
+        else:
+            shutil.rmtree(os.path.join(self._folder, "link"), ignore_errors=True)
+        if self._leave_request is not None:
+            self._endpoint.send_control({"re": self._leave_request, "ok": True})
+            self._endpoint.flush()
+            self._endpoint.drain(LAST_WORDS_SECONDS)
+        self._endpoint.detach()
+        if why in EXPIRES:
+            self._release_attach_process()
+            expire(self._folder, self._orders, why.value, self._log)
+        # Otherwise the attach process, and so the ssh session, ends when this process is gone:
+        # who sees that end knows that nothing is left.
+
+
+def _terminate(_signal: int, _frame: object) -> None:
+    raise _Terminated
+
+
+def _take_all_descriptors() -> None:
+    """Raise the soft limit of open files: each worker manager needs one."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        pass

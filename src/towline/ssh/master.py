@@ -1,0 +1,222 @@
+"""The shared connection to one controller: made once, used by every Towline process.
+
+It is a background ``ssh`` (ControlMaster) of the user's OpenSSH, whose socket lies in the private
+runtime folder. Making, retiring and ending it happens under one lock between processes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from towline.errors import DefinitionError, HostUnreachable, LoginNeeded, TowlineError
+from towline.folders import runtime_folder
+from towline.ssh import attempts, mux
+from towline.ssh.attempts import Attempts, Failure
+from towline.ssh.destination import Destination
+from towline.ssh.explain import explain, login_command
+from towline.ssh.launcher import login_master, start_master
+from towline.ssh.locking import LockBusy, exclusive
+from towline.ssh.refusal import Refusal
+
+_SOCKET_PATH_BYTES = 103 - 17  # the smaller of Linux and macOS; ssh appends 17 while it binds
+_LOGGING_IN = "log-in"
+_LOCK_SECONDS = 30.0
+
+Report = Callable[..., None]
+
+
+class Master:
+    """Owner of the control socket of one destination.
+
+    Raises:
+        DefinitionError: when the runtime folder's path is too long for a socket.
+
+    """
+
+    def __init__(self, destination: Destination, report: Report) -> None:
+        self.destination = destination
+        self._report = report
+        folder = runtime_folder()
+        self.socket = folder / f"{destination.key}.s"
+        self._lock = folder / f"{destination.key}.lock"
+        self._record = folder / f"{destination.key}.json"
+        if len(os.fsencode(self.socket)) > _SOCKET_PATH_BYTES:
+            raise DefinitionError(
+                "XDG_RUNTIME_DIR", f"{folder} is too long for a socket", "set a shorter one"
+            )
+
+    def pid(self) -> int | None:
+        """Return the process id of a master that answers, else None."""
+        try:
+            return mux.master_pid(self.socket)
+        except TimeoutError:
+            return None
+
+    def open(self, timeout: float, *, patient: bool = False, fresh: bool = False) -> None:
+        """Make sure that a master runs; see :meth:`Connection.open`."""
+        deadline = time.monotonic() + timeout
+        called = time.time()
+        while not self.pid():
+            try:
+                with exclusive(self._lock, "opening", deadline - time.monotonic()):
+                    if self._alive_or_cleared():
+                        return
+                    if not (pause := self._pause_before_attempt(deadline, called, patient, fresh)):
+                        pause = self._attempt(deadline, patient)
+            except LockBusy as busy:
+                raise self._busy(busy) from None
+            time.sleep(pause)
+
+    def _pause_before_attempt(
+        self, deadline: float, called: float, patient: bool, fresh: bool
+    ) -> float:
+        """Return the seconds to wait before connecting; 0 means now.
+
+        Raises the last failure again when it is too young to be repeated, or when it came about
+        while this call waited for the lock.
+        """
+        record, now = attempts.load(self._record), time.time()
+        left = deadline - time.monotonic()
+        pause = 0.0 if fresh else record.backoff_wait(now)
+        if record.failure and not fresh:
+            came_while_waiting = record.failed_at >= called and not patient
+            if came_while_waiting or (pause and not (patient and _passes(record.failure))):
+                raise record.failure.error(self.destination.thing, now - record.failed_at)
+            if pause >= left:
+                raise record.failure.error(self.destination.thing, now - record.failed_at)
+            if pause:
+                self._say("waiting_connection_backoff", seconds=pause, cause=record.failure.cause)
+                return pause
+        if pause := record.budget_wait(now, self.destination.connections_per_minute):
+            if pause >= left:
+                raise self._over_budget(pause)
+            self._say("waiting_connection_budget", seconds=pause)
+        return pause
+
+    def _attempt(self, deadline: float, patient: bool) -> float:
+        """Connect; return 0, or the seconds to wait for the next try of a patient caller."""
+        record = attempts.load(self._record).starting(time.time())
+        attempts.save(self._record, record)
+        self._say("connecting", host=self.destination.host)
+        began = time.monotonic()
+        outcome = start_master(self.destination, self.socket, max(1.0, deadline - began))
+        if not isinstance(outcome, Refusal):
+            attempts.save(self._record, record.succeeded(outcome))
+            self._say("connected", host=self.destination.host, seconds=time.monotonic() - began)
+            return 0.0
+        error = explain(outcome, self.destination)
+        record = record.failed(Failure.of(error), time.time())
+        attempts.save(self._record, record)
+        self._say("connection_failed", kind=type(error).__name__, cause=error.cause)
+        pause = record.backoff_wait(time.time())
+        if patient and _passes(Failure.of(error)) and time.monotonic() + pause < deadline:
+            return pause
+        raise error
+
+    def login(self, persist_seconds: int) -> None:
+        """Let the user log in on the terminal; see :meth:`Connection.login`."""
+        try:
+            with exclusive(self._lock, _LOGGING_IN, _LOCK_SECONDS):
+                if self._alive_or_cleared():
+                    return
+                record = attempts.load(self._record).starting(time.time())
+                attempts.save(self._record, record)
+                pid = login_master(self.destination, self.socket, persist_seconds)
+                if pid is None:
+                    raise LoginNeeded(
+                        self.destination.thing,
+                        "the log-in was not completed; ssh has said why above",
+                        login_command(self.destination),
+                    )
+                attempts.save(self._record, record.succeeded(pid))
+        except LockBusy as busy:
+            raise self._busy(busy) from None
+
+    def close(self) -> None:
+        """End the master and its sessions, and remove its socket."""
+        try:
+            with exclusive(self._lock, "closing", _LOCK_SECONDS):
+                try:
+                    mux.terminate(self.socket)
+                except TimeoutError:
+                    self._kill_frozen()
+                self.socket.unlink(missing_ok=True)
+        except LockBusy as busy:
+            raise self._busy(busy) from None
+
+    def retire(self, suspect: int | None, answers: Callable[[], bool]) -> bool:
+        """Take a half-dead master out of use; see :meth:`Connection.recycle`."""
+        try:
+            with exclusive(self._lock, "recycling", _LOCK_SECONDS):
+                try:
+                    pid = mux.master_pid(self.socket)
+                    if pid is None or suspect not in (None, pid) or answers():
+                        return False
+                    mux.stop_listening(self.socket)
+                except TimeoutError:
+                    self._kill_frozen()
+                self.socket.unlink(missing_ok=True)
+        except LockBusy:
+            return False  # somebody else is opening, closing or recycling it
+        self._say("connection_recycled", host=self.destination.host)
+        return True
+
+    def _alive_or_cleared(self) -> bool:
+        """Return whether a master answers; if none does, leave no socket in ssh's way.
+
+        With a dead socket there, ssh would go on without sharing and stay for ever.
+        """
+        try:
+            if mux.master_pid(self.socket):
+                return True
+        except TimeoutError:
+            self._kill_frozen()
+        self.socket.unlink(missing_ok=True)
+        return False
+
+    def _kill_frozen(self) -> None:
+        """End a master that holds its socket and answers nothing, if it is the one we opened."""
+        pid = attempts.load(self._record).master_pid
+        if pid is None:
+            return
+        shown = subprocess.run(
+            ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
+        )
+        if str(self.socket) in shown.stdout:
+            os.kill(pid, signal.SIGKILL)
+
+    def _busy(self, busy: LockBusy) -> TowlineError:
+        if busy.purpose == _LOGGING_IN:
+            return LoginNeeded(
+                self.destination.thing,
+                "somebody is logging in on another terminal just now",
+                "finish that log-in, then try again",
+            )
+        return HostUnreachable(
+            self.destination.thing,
+            f"another process is still busy with the connection ({busy.purpose})",
+            "try again",
+        )
+
+    def _over_budget(self, pause: float) -> HostUnreachable:
+        cap = self.destination.connections_per_minute
+        return HostUnreachable(
+            self.destination.thing,
+            f"{cap} connections were opened within a minute, which is the limit;"
+            f" the next is due in {pause:.0f} s",
+            "wait, or raise connections_per_minute of the cluster",
+        )
+
+    def _say(self, event: str, **facts: Any) -> None:
+        self._report(event, cluster=self.destination.name, **facts)
+
+
+def _passes(failure: Failure) -> bool:
+    """Say whether waiting can heal this failure; refusals need a person."""
+    return failure.kind == HostUnreachable.__name__

@@ -1,0 +1,156 @@
+"""Read from what ``ssh`` wrote why a connection did not come about.
+
+Pure functions on text; the patterns are OpenSSH's own words, from 7.4 to 10.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from towline.errors import (
+    DefinitionError,
+    HostKeyChanged,
+    HostKeyUnknown,
+    HostUnreachable,
+    LoginNeeded,
+    LoginRefused,
+    TowlineError,
+)
+
+ENDED_BY_PROXY = "the way to the host closed without a word"
+"""The cause when the failure lies on a hop whose own words we have not seen."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What ``ssh`` said: the kind of error, the cause in words, the hop it is about."""
+
+    kind: type[TowlineError]
+    cause: str
+    hop: str = ""
+    """Host as ssh names it in known_hosts or in its message; empty when it did not say."""
+    remedy: str = ""
+    """A command or action that belongs to this very refusal; empty: the usual one for the kind."""
+
+
+_PERMISSION = re.compile(r"^(?:(\S+?)@(\S+): )?Permission denied \(([\w@.,-]*)\)\.?$", re.M)
+_TOO_MANY = re.compile(r"(?:disconnect from|Disconnected from) (\S+).*Too many authentication")
+_CHANGED = re.compile(r"^Host key for (\S+) has changed and you have requested strict", re.M)
+_OFFENDING = re.compile(r"^Offending \S+ key in (.+?):(\d+)\s*$", re.M)
+_SENT_KEY = re.compile(r"^The fingerprint for the (\S+) key sent by the remote host is\n(\S+?)\.?$", re.M)
+_UNKNOWN = re.compile(r"^No (\S+) host key is known for (\S+) and you have requested strict", re.M)
+_SERVER_KEY = re.compile(r"^debug1: Server host key: (\S+) (\S+)$", re.M)
+_REVOKED = re.compile(r"REVOKED HOST KEY DETECTED|Host key for (\S+) was revoked")
+_NAME = re.compile(r"^ssh: Could not resolve hostname (\S+?): (.+)$", re.M)
+_CONNECT = re.compile(r"^ssh: connect to host (\S+) port (\d+): (.+)$", re.M)
+_FORBIDDEN = re.compile(r"open failed: (administratively prohibited|connect failed|[\w ]+): ?(.*)$", re.M)
+_ALGORITHM = re.compile(r"^Unable to negotiate with (\S+) port \d+: (.+)$", re.M)
+_CONFIG = (
+    re.compile(r"^(.+: line \d+: Bad configuration option: .+)$", re.M),
+    re.compile(r"^(Bad owner or permissions on .+)$", re.M),
+    re.compile(r"^(Can't open user config(?:uration)? file .+)$", re.M),
+    re.compile(r"^(.+ line \d+: (?:Bad|Missing|Unsupported|Invalid|garbage|keyword) .+)$", re.M),
+    re.compile(r"^(unix_listener: .+|ControlPath .+ too long.*)$", re.M),
+)
+_SILENT = re.compile(r"^Connection (?:closed|reset) by UNKNOWN port 65535", re.M)
+_CLOSED = re.compile(
+    r"^(?:(?:kex|ssh)_exchange_identification: .+|Connection (?:closed|reset|timed out).*"
+    r"|Connection to .+ (?:closed|timed out).*|.*banner exchange.*|Timeout, server .+"
+    r"|Received disconnect from .+|Disconnected from .+|client_loop: .+|packet_write_wait: .+"
+    r"|Not allowed at this time.*|Bad packet length.*|ssh_dispatch_run_fatal: .+)$",
+    re.M,
+)
+
+
+def read_refusal(text: str) -> Refusal:
+    """Return why ``ssh`` ended, from its standard error (with ``-v`` it says more).
+
+    What several hops wrote may be mixed; what names a cause wins over what only says "closed".
+    """
+    text = text.replace("\r", "")
+    for read in (_host_key, _login, _configuration, _network):
+        if refusal := read(text):
+            return refusal
+    words = [line for line in text.splitlines() if line and not line.startswith("debug")]
+    return Refusal(HostUnreachable, words[-1] if words else "ssh ended without a word")
+
+
+def _host_key(text: str) -> Refusal | None:
+    if found := _CHANGED.search(text):
+        sent = _SENT_KEY.search(text)
+        old = _OFFENDING.search(text)
+        shows = f"{sent[1]} {sent[2]}" if sent else "another key"
+        knew = f", not the one in {old[1]} line {old[2]}" if old else ""
+        file = f" -f {old[1]}" if old else ""
+        return Refusal(
+            HostKeyChanged,
+            f"host {found[1]} shows {shows}{knew}: it was reinstalled, or somebody is in between",
+            found[1],
+            f"ask the site; only if it replaced its key: ssh-keygen -R '{found[1]}'{file}",
+        )
+    if found := _REVOKED.search(text):
+        hop = found[1] or ""
+        return Refusal(HostKeyChanged, "the host's key is marked as revoked", hop, "ask the site")
+    if found := _UNKNOWN.search(text):
+        shown = list(_SERVER_KEY.finditer(text, 0, found.start()))
+        key = f"{shown[-1][1]} {shown[-1][2]}" if shown else f"its {found[1]} key"
+        return Refusal(HostKeyUnknown, f"host {found[2]} is not known; it shows {key}", found[2])
+    if "Host key verification failed." in text:
+        return Refusal(HostKeyUnknown, "a host on the way is not known")
+    return None
+
+
+def _login(text: str) -> Refusal | None:
+    if found := _TOO_MANY.search(text):
+        return Refusal(
+            LoginRefused,
+            "too many keys were offered before the right one",
+            found[1],
+            "name the right key: identity_file in the cluster, or IdentityFile in ssh_config",
+        )
+    if not (found := _PERMISSION.search(text)):
+        return None
+    user, hop, methods = found[1] or "", found[2] or "", found[3]
+    who = f"user {user} on {hop}" if user else "the user"
+    if {"password", "keyboard-interactive"} & set(methods.split(",")):
+        return Refusal(
+            LoginNeeded,
+            f"no key of yours is enough for {who}; a password or code must be typed ({methods})",
+            hop,
+        )
+    unsafe = re.search(r"^Permissions \d+ for '(.+)' are too open", text, re.M)
+    if unsafe:
+        return Refusal(
+            LoginRefused,
+            f"ssh ignores the key {unsafe[1]}: others can read it",
+            hop,
+            f"chmod 600 {unsafe[1]}",
+        )
+    return Refusal(LoginRefused, f"{who} is not let in with your keys ({methods})", hop)
+
+
+def _configuration(text: str) -> Refusal | None:
+    for pattern in _CONFIG:
+        if found := pattern.search(text):
+            return Refusal(DefinitionError, f"ssh cannot use its configuration: {found[1]}")
+    return None
+
+
+def _network(text: str) -> Refusal | None:
+    if found := _NAME.search(text):
+        return Refusal(HostUnreachable, f"host name {found[1]} is unknown: {found[2]}", found[1])
+    if found := _CONNECT.search(text):
+        return Refusal(HostUnreachable, f"{found[1]} port {found[2]}: {found[3]}", found[1])
+    if found := _ALGORITHM.search(text):
+        return Refusal(HostUnreachable, f"{found[1]} and ssh share no method: {found[2]}", found[1])
+    if found := _FORBIDDEN.search(text):
+        why = ": ".join(part for part in (found[1], found[2]) if part)
+        return Refusal(HostUnreachable, f"the jump host does not pass us on ({why})")
+    closing = [found[0] for found in _CLOSED.finditer(text)]
+    if _SILENT.search(text) and all("exchange_identification" in line or "UNKNOWN" in line
+                                    for line in closing):
+        return Refusal(HostUnreachable, ENDED_BY_PROXY)
+    if closing:
+        return Refusal(HostUnreachable, closing[0])
+    return None

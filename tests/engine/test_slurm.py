@@ -1,0 +1,96 @@
+"""Slurm's answers, recorded, and what is made of them."""
+
+from __future__ import annotations
+
+import pytest
+from parsl.jobs.states import JobState
+
+from towline.engine.blocks import BlockState
+from towline.engine.scheduler import NotObserved
+from towline.engine.slurm import ACTIVE, OUTCOMES, PENDING, Slurm
+
+slurm = Slurm()
+
+
+def test_a_listing_is_read_whatever_the_state() -> None:
+    """Queued, running, requeued and ended jobs, with the scheduler's reason."""
+    jobs = slurm.read_list(
+        "7|PENDING|Resources||tl.r1-00000000.a.0.17\n"
+        "8|RUNNING|None|onprem-n1|tl.r1-00000000.a.1.17\n"
+        "9|TIMEOUT|TimeLimit|onprem-n1|tl.r1-00000000.a.2.17\n"
+        "10|NODE_FAIL|None|onprem-n2|tl.r1-00000000.a.3.17\n"
+        "11|CONFIGURING|None|cloud-dy1|tl.r1-00000000.a.4.17\n"
+        "@@end\n"
+    )
+    assert [job.state for job in jobs] == [
+        BlockState.QUEUED,
+        BlockState.RUNNING,
+        BlockState.ENDED,
+        BlockState.ENDED,
+        BlockState.QUEUED,
+    ]
+    assert jobs[0].reason == "Resources"
+    assert (jobs[2].outcome, jobs[2].reason) == (JobState.TIMEOUT, "TIMEOUT (TimeLimit)")
+    assert (jobs[3].outcome, jobs[3].nodes) == (JobState.FAILED, "onprem-n2")
+
+
+@pytest.mark.parametrize("answer", ["", "@@failed\n", "7|PENDING|x||n", "slurm_load_jobs error"])
+def test_no_answer_is_not_an_empty_listing(answer: str) -> None:
+    """An error leaves the last known state; only a whole answer says that a job is gone."""
+    with pytest.raises(NotObserved):
+        slurm.read_list(answer)
+    assert slurm.read_list("@@end\n") == []
+
+
+def test_an_unknown_state_is_there_no_more() -> None:
+    """A word of a later Slurm must not make a job look gone or failed."""
+    (job,) = slurm.read_list("7|QUANTUM|None||name\n@@end\n")
+    assert job.state is None
+
+
+def test_every_state_of_squeue_has_one_meaning() -> None:
+    """The tables do not overlap."""
+    assert not PENDING & ACTIVE
+    assert not (PENDING | ACTIVE) & OUTCOMES.keys()
+
+
+def test_details_come_from_scontrol_else_from_the_accounting() -> None:
+    """scontrol forgets after MinJobAge; sacct does not."""
+    jobs = {
+        job.job_id: job
+        for job in slurm.read_detail(
+            "JobId=7 JobName=tl.x UserId=jdoe(5001) JobState=OUT_OF_MEMORY Reason=OutOfMemory "
+            "NodeList=onprem-n1\n"
+            "slurm_load_jobs error: Invalid job id specified\n"
+            "@@sacct|8|CANCELLED by 5001|None|onprem-n2|tl.y\n"
+            "@@end\n"
+        )
+    }
+    assert jobs["7"].outcome is JobState.FAILED
+    assert jobs["7"].reason == "OUT_OF_MEMORY (OutOfMemory)"
+    assert jobs["8"].outcome is JobState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("words", "certain", "transient"),
+    [
+        ("sbatch: error: invalid partition specified: nope\nsbatch: error: Batch job submission "
+         "failed: Invalid partition name specified", True, False),
+        ("sbatch: error: Batch job submission failed: Requested time limit is invalid (missing or "
+         "exceeds some limit)", True, False),
+        ("sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job "
+         "submit limit, user's size and/or time limits)", True, True),
+        ("sbatch: error: QOSMaxSubmitJobPerUserLimit", True, True),
+        ("sbatch: error: Batch job submission failed: Unable to contact slurm controller "
+         "(connect failure)", True, True),
+        ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
+         False, True),
+        ("sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying",
+         True, True),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_read(words: str, certain: bool, transient: bool) -> None:
+    """Final ones end the block, passing ones wait, doubtful ones are looked up by name."""
+    refusal = slurm.read_refusal(words)
+    assert (refusal.certain, refusal.transient) == (certain, transient)
+    assert "sbatch: error" not in refusal.words
