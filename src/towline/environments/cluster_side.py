@@ -23,31 +23,47 @@ class Connection(Protocol):
 
 
 class Facts(Protocol):
-    """The facts about a controller that this room reads; `towline.clusters.ClusterFacts` has them."""
+    """The facts about a controller that this room reads; as in `towline.clusters`."""
 
     @property
-    def system(self) -> str: ...
+    def system(self) -> str:
+        """``Linux``, as uname says."""
+        ...
+
     @property
-    def arch(self) -> str: ...
+    def arch(self) -> str:
+        """``x86_64``, as uname says."""
+        ...
+
     @property
-    def glibc(self) -> str | None: ...
+    def glibc(self) -> str | None:
+        """``2.36``; empty or None where the C library is another one."""
+        ...
+
     @property
-    def home(self) -> str: ...
+    def home(self) -> str:
+        """The home folder, absolute, with links followed."""
+        ...
+
     @property
-    def pythons(self) -> dict[str, str]: ...
+    def pythons(self) -> dict[str, str]:
+        """Version, as in ``3.11.2``: absolute path."""
+        ...
 
 
 class Report(Protocol):
     """Takes what is going on, for the run's events."""
 
-    def __call__(self, event: str, **facts: Any) -> None: ...
+    def __call__(self, event: str, **facts: Any) -> None:
+        """Report one thing that happened."""
+        ...
 
 
 def silent(event: str, **facts: Any) -> None:
     """Report nothing."""
 
 
-def program(name: str, **values: str) -> str:
+def program(name: str, /, **values: str) -> str:
     """Return a shell program of this room, each value set as a shell variable in front of it."""
     text = resources.files("towline.environments").joinpath("shell", f"{name}.sh")
     settings = [f"{key}={shlex.quote(value)}\n" for key, value in values.items()]

@@ -1,8 +1,8 @@
 """Where the code of an editable install really is.
 
-Its parts are taken straight from the source tree, as the workspace's imports take them. A wheel would
-need the package's build back end, often from an index, at every edit; the tree is at hand, and is what
-the script has been tried with.
+Its parts are taken straight from the source tree, as the workspace's imports take them. A wheel
+would need the package's build back end, often from an index, at every edit; the tree is at hand,
+and is what the script has been tried with.
 """
 
 from __future__ import annotations
@@ -79,9 +79,8 @@ def _parts_in(folder: Path, stated: Iterable[str]) -> Iterator[tuple[str, Path]]
         if not wanted or item.name.startswith(".") or item.name == "__pycache__":
             continue
         if item.is_dir():
-            if (item / "__init__.py").exists() or item.name in names:
-                yield item.name, item
-            elif not is_project and item.name.isidentifier() and any(item.rglob("*.py")):
+            # Below a project's own folder, what has no __init__.py is seldom code.
+            if (item / "__init__.py").exists() or item.name in names or not is_project:
                 yield item.name, item
         elif item.suffix in (".py", ".so"):
             yield item.name, item

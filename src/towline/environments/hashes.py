@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 SETTLED_SECONDS = 2.0
-"""A file changed less than this before it was read may change again within one tick of its clock."""
+"""A file younger than this may change once more within one tick of its clock, unseen."""
 
 
 class HashMemory:
@@ -31,7 +31,7 @@ class HashMemory:
         if known is not None and known[:2] == stamp:
             self._used[name] = known
             return str(known[2])
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest = _read(file)
         if time.time() - about.st_mtime > SETTLED_SECONDS:
             self._used[name] = [*stamp, digest]
             self._changed = True
@@ -54,3 +54,11 @@ class HashMemory:
                 read = json.loads(self.path.read_text(encoding="utf-8"))
                 self._known = read if isinstance(read, dict) else {}
         return self._known
+
+
+def _read(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as opened:
+        while block := opened.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

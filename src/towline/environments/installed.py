@@ -58,9 +58,11 @@ class Installed:
     def source_url(self) -> str:
         """Where it came from when not from an index: a URL without its password, else empty."""
         url = str(self._direct_url.get("url", ""))
-        version = self._direct_url.get("vcs_info") or {}
+        version = self._direct_url.get("vcs_info")
         where = _without_password(url)
-        return f"{version['vcs']}+{where}@{version['commit_id']}" if version else where
+        if isinstance(version, dict):
+            return f"{version.get('vcs')}+{where}@{version.get('commit_id')}"
+        return where
 
     @cached_property
     def editable_folder(self) -> Path | None:

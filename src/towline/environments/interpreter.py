@@ -97,7 +97,9 @@ def why_not_sent(facts: Facts, workspace: Workspace) -> str:
 
 
 def _of_minor(minor: str, pythons: dict[str, str]) -> str | None:
-    fitting = [path for version, path in pythons.items() if version.split(".")[:2] == minor.split(".")]
+    fitting = [
+        path for version, path in pythons.items() if version.split(".")[:2] == minor.split(".")
+    ]
     return fitting[0] if fitting else None
 
 
@@ -112,7 +114,9 @@ def _missing(minor: str, facts: Facts, obstacle: str) -> str:
 def _advice(minor: str, facts: Facts) -> str:
     others = sorted({".".join(version.split(".")[:2]) for version in facts.pythons})
     install = f"install Python {minor} there and give its path as python: /path/to/python{minor}"
-    return f"{install}, or start the script with Python {' or '.join(others)}" if others else install
+    return (
+        f"{install}, or start the script with Python {' or '.join(others)}" if others else install
+    )
 
 
 def running_minor() -> str:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from towline.environments.cluster_side import Facts
 from towline.environments.environment import Environment
+from towline.environments.request import EnvironmentRequest
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Layer:
     """Name of the archive it is filled from. Clusters that differ may share one archive."""
     fill: Callable[[Path], None]
     """Write the content into an empty folder; raises EnvironmentBuildFailed."""
+    fits: Callable[[], None] = lambda: None
+    """Raise EnvironmentFault when the content cannot run there; asked before it is built."""
     finish: str = ""
     """POSIX sh text run there in the unpacked folder; fails when the layer is of no use."""
     needs: tuple[str, ...] = ()
@@ -40,3 +44,7 @@ class Plan:
     """In the order of their need; the last one is the environment's own folder."""
     lock: dict[str, Any] = field(default_factory=dict)
     """Record of what exactly it is made of: kind, pins with hashes, python, platform."""
+
+
+Planner = Callable[[EnvironmentRequest, Facts, str], Plan]
+"""A kind: takes the request, the cluster's facts and the cluster's name for messages."""

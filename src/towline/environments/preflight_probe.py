@@ -3,6 +3,7 @@
 Runs on the cluster under any Python from 2.7, with the standard library only. Arguments: compiled
 modules to try to load. Prints one line: ``@@python=`` and JSON.
 """
+# ruff: noqa: PTH119, PTH120, UP031 - Python 2.7 has no better way
 
 import json
 import os
@@ -11,13 +12,13 @@ import re
 import sys
 
 
-def packages():
+def packages():  # type: () -> dict[str, str]
     """Return the version of each installed package by its normalised name."""
     try:
         from importlib.metadata import distributions
     except ImportError:
         return {}
-    found = {}
+    found = {}  # type: dict[str, str]
     for distribution in distributions():
         name = distribution.metadata["Name"]
         if name:
@@ -25,7 +26,7 @@ def packages():
     return found
 
 
-def unloadable(modules):
+def unloadable(modules):  # type: (list[str]) -> dict[str, str]
     """Return why the loader refuses each of the compiled modules that it refuses."""
     import ctypes
 
@@ -38,7 +39,7 @@ def unloadable(modules):
     return refused
 
 
-def main():
+def main():  # type: () -> None
     """Print what there is to say."""
     about = {
         "version": platform.python_version(),
@@ -46,7 +47,7 @@ def main():
         "executable": sys.executable,
         "prefix": sys.prefix,
         "arch": platform.machine(),
-    }
+    }  # type: dict[str, object]
     try:
         import parsl
 

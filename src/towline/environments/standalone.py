@@ -1,7 +1,7 @@
 """The workspace's own interpreter as a folder that runs anywhere on a like machine.
 
-The interpreter, its standard library, and the shared libraries they need beyond what every Linux has,
-laid out as Python expects. The files are told by `patchelf` to look for their libraries beside them
+The interpreter, its standard library, and the shared libraries they need beyond those of every
+Linux, laid out as Python expects. `patchelf` tells the files to look for their libraries beside them
 (an RPATH relative to the file), so that no variable leaks into the programs that tasks start.
 """
 
@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -30,6 +30,8 @@ LEFT_OUT = frozenset(
      "site-packages", "dist-packages"}
 )  # fmt: skip
 """Folders of the standard library that no worker misses."""
+
+_FILES_LEFT_OUT = re.compile(r"^config-|^lib-dynload$|\.opt-\d\.pyc$|\.a$")
 
 _MODULES_LEFT_OUT = re.compile(r"_?(test|xx|tkinter|ctypes_test)|_tkinter")
 
@@ -57,7 +59,7 @@ def glibc_needed() -> tuple[int, int]:
 
 
 def lay_out(folder: Path) -> None:
-    """Write the interpreter into an empty folder: ``bin/python3.11``, ``lib/python3.11``, …
+    """Write the interpreter into an empty folder, as ``bin/python3.11`` and ``lib/python3.11``.
 
     Raises:
         EnvironmentBuildFailed: a library is missing on the workspace, or patchelf is.
@@ -109,12 +111,8 @@ def _extension_modules() -> list[Path]:
     )
 
 
-def _unneeded(folder: str, names: list[str]) -> Iterator[str]:
-    for name in names:
-        if name in LEFT_OUT or name.startswith("config-") or name == "lib-dynload":
-            yield name
-        elif re.search(r"\.opt-\d\.pyc$|\.a$", name):
-            yield name
+def _unneeded(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name in LEFT_OUT or _FILES_LEFT_OUT.search(name)]
 
 
 def _libraries_of(files: Iterable[Path]) -> dict[str, Path]:

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import getpass
-import hashlib
-import json
-import platform
-import shutil
-import time
-from collections.abc import Iterable
+import shlex
+import sys
 from pathlib import Path
-from typing import Any
 
 from towline.environments import activation, standalone
 from towline.environments.archive import archives_folder
-from towline.environments.cluster_side import Facts, environments_folder, program
 from towline.environments.closure import select
-from towline.environments.compatibility import (
-    glibc_by_symbols,
-    glibc_by_tags,
-    is_compiled,
-    version_of,
-)
+from towline.environments.cluster_side import Facts, environments_folder, program
+from towline.environments.compatibility import glibc_by_symbols, glibc_by_tags, version_of
+from towline.environments.content import Content, Package, content_of, digest
 from towline.environments.environment import Environment
 from towline.environments.hashes import HashMemory
-from towline.environments.installed import Installed, installed_here
-from towline.environments.interpreter import Workspace, choose, this_workspace
-from towline.environments.members import Member, members
+from towline.environments.installed import installed_here
+from towline.environments.interpreter import choose, this_workspace
 from towline.environments.plan import Layer, Plan
 from towline.environments.request import EnvironmentRequest
 from towline.errors import EnvironmentMismatch, InterpreterMissing
-
-SCHEMA = "1"
-"""Changes when the same packages are laid out in another way."""
 
 
 def plan_sync(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
@@ -47,105 +33,86 @@ def plan_sync(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
     """
     workspace = this_workspace()
     interpreter = choose(request, facts, workspace, cluster)
-    memory = HashMemory(archives_folder() / f"hashes-{_short([str(Path(standalone.__file__))])}.json")
-    content = _content(request, workspace, memory)
+    memory = HashMemory(archives_folder() / f"hashes-{digest([sys.prefix])[:12]}.json")
+    chosen = select(installed_here(), request.packages, request.exclude)
+    content = content_of(chosen, workspace, memory)
     root = environments_folder(request.root, facts)
     layers: list[Layer] = []
     path = interpreter.path
     if interpreter.sent:
-        layers.append(_interpreter_layer(standalone.interpreter_key(memory), facts, cluster))
+        layers.append(_interpreter(standalone.interpreter_key(memory), facts, cluster))
         path = f"{root}/{layers[0].name}/bin/python{workspace.minor}"
     memory.save()
-    key = f"sync-{workspace.minor}-{_short([content.digest, path])}"
-    prefix = f"{root}/{key}"
+    key = f"sync-{workspace.minor}-{digest([content.digest, path])[:16]}"
     before = activation.site_lines(request.modules, request.init)
     environment = Environment(
         kind="sync",
         key=key,
-        prefix=prefix,
-        python=f"{prefix}/bin/python",
-        activation=activation.of_prefix(prefix, before),
+        prefix=f"{root}/{key}",
+        python=f"{root}/{key}/bin/python",
+        activation=activation.of_prefix(f"{root}/{key}", before),
     )
-    # What is remembered with modules loaded must have been tried with them: the pre-flight does that.
+    # A check is remembered for the lines it was made with; the site's lines run in the pre-flight.
     check = "" if before else environment.activation_digest
     layers.append(
         Layer(
             name=key,
-            archive=f"sync-{content.digest[:16]}",
+            archive=f"sync-{content.digest[:20]}",
             fill=content.fill,
-            finish=program("finish_sync", interpreter=path, minor=workspace.minor, check=check),
+            fits=lambda: _packages_fit(content, facts, cluster),
+            finish=program(
+                "finish_sync",
+                interpreter=path,
+                minor=workspace.minor,
+                check=check,
+                modules=shlex.join(content.unvouched),
+            ),
             needs=tuple(layer.name for layer in layers),
-            fits=lambda: content.must_fit(workspace, facts, cluster),
         )
     )
     return Plan(environment, tuple(layers), content.lock)
 
 
-class _Content:
-    """The files of the chosen packages."""
+def _interpreter(name: str, facts: Facts, cluster: str) -> Layer:
+    def fill(folder: Path) -> None:
+        standalone.lay_out(folder)
+        (folder / "lock.json").write_text('{"kind": "interpreter"}', encoding="utf-8")
 
-    def __init__(self, packages: dict[str, tuple[Installed, list[Member]]], lock: dict[str, Any]):
-        self.packages = packages
-        self.lock = lock
-        self.digest = _digest([SCHEMA, lock["python"], lock["platform"], *map(_line, lock["packages"])])
+    def fits() -> None:
+        needed = standalone.glibc_needed()
+        if needed > version_of(facts.glibc or "0"):
+            raise InterpreterMissing(
+                cluster,
+                f"has no Python of the script's minor version, and the workspace's own needs glibc "
+                f"{needed[0]}.{needed[1]}, but the cluster has {facts.glibc}",
+                "install one there and give its path as python: /path/to/python",
+            )
 
-    def fill(self, folder: Path) -> None:
-        """Write all files, byte-code that is there already, the lock and the probe."""
-        made: set[str] = set()
-        for _, files in self.packages.values():
-            for member in files:
-                target = folder / member.name
-                if str(target.parent) not in made:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    made.add(str(target.parent))
-                _write(member, target)
-        shutil.copyfile(Path(__file__).with_name("preflight_probe.py"), folder / "preflight_probe.py")
-        (folder / "lock.json").write_text(json.dumps(self.lock, indent=1), encoding="utf-8")
-
-    def must_fit(self, workspace: Workspace, facts: Facts, cluster: str) -> None:
-        """Raise EnvironmentMismatch when a compiled package cannot run on the cluster."""
-        for package, files in self.packages.values():
-            compiled = [file.source for file in files if file.source and is_compiled(file.name)]
-            if compiled:
-                _must_fit(package, compiled, workspace, facts, cluster)
+    return Layer(name=name, archive=name, fill=fill, fits=fits, finish='"$1/bin/python" -S -c ""')
 
 
-def _content(request: EnvironmentRequest, workspace: Workspace, memory: HashMemory) -> _Content:
-    chosen = select(installed_here(), request.packages, request.exclude)
-    packages = {package.name: (package, members(package, workspace.minor, memory)) for package in chosen}
-    lock = {
-        "schema": SCHEMA,
-        "kind": "sync",
-        "python": workspace.minor,
-        "platform": f"{workspace.system}-{workspace.arch}",
-        "packages": [_pin(package, files) for package, files in packages.values()],
-        "built_on": {"python": workspace.version, "glibc": workspace.glibc, "host": platform.node()},
-        "built_by": getpass.getuser(),
-        "built_at": int(time.time()),
-    }
-    return _Content(packages, lock)
+def _packages_fit(content: Content, facts: Facts, cluster: str) -> None:
+    for package in content.packages:
+        if package.compiled:
+            _package_fits(package, content, facts, cluster)
 
 
-def _pin(package: Installed, files: Iterable[Member]) -> dict[str, str]:
-    pin = {
-        "name": package.name,
-        "version": package.version,
-        "sha256": _digest(f"{file.name} {file.digest}" for file in files if file.digest),
-    }
-    if package.editable_folder is not None:
-        pin["editable"] = str(package.editable_folder)
-    elif package.source_url:
-        pin["source"] = package.source_url
-    return pin
-
-
-def _line(pin: dict[str, str]) -> str:
-    return f"{pin['name']}=={pin['version']} {pin['sha256']}"
-
-
-def _digest(lines: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
-
-
-def _short(parts: Iterable[str]) -> str:
-    return _digest(parts)[:16]
+def _package_fits(package: Package, content: Content, facts: Facts, cluster: str) -> None:
+    """Raise EnvironmentMismatch when a compiled package cannot run on the cluster."""
+    workspace, name = content.workspace, f"{package.installed.name} {package.installed.version}"
+    ours, theirs = (f"{side.system} {side.arch}" for side in (workspace, facts))
+    if ours != theirs:
+        raise EnvironmentMismatch(
+            cluster,
+            f"{name} is compiled for {ours}, but the cluster is {theirs}",
+            "use an environment that is there already: kind existing",
+        )
+    needed = glibc_by_tags(package.installed.wheel_tags) or glibc_by_symbols(package.compiled)
+    if needed > version_of(facts.glibc or "0"):
+        has = f"glibc {facts.glibc}" if facts.glibc else "a C library other than glibc"
+        raise EnvironmentMismatch(
+            cluster,
+            f"{name} needs glibc {needed[0]}.{needed[1]} or newer, but the cluster has {has}",
+            f"install an older build of {package.installed.name} in the workspace, leave it out "
+            "(exclude), or use an environment that is there already (kind existing)",
+        )

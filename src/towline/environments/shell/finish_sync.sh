@@ -1,9 +1,11 @@
 # Make an unpacked copy of packages an environment on the interpreter of this machine.
-# Set in front: interpreter, minor, check (name of the check to remember; empty: remember none).
+# Set in front: interpreter, minor, check (name of the check to remember; empty: remember none),
+# modules (quoted words: compiled modules to try to load).
 # $1 is the new folder, $2 its later name. Exit 3: not that minor; 4: the interpreter does not start.
 
 set -u
 new=$1
+later=${2##*/}
 real=$("$interpreter" -I -S -c 'import os, sys; print("@@%d.%d=%s" % (sys.version_info[0], sys.version_info[1], os.path.realpath(sys.executable)))' 2>"$new/.said" | sed -n 's/^@@//p')
 case $real in
 "$minor="/*) real=${real#*=} ;;
@@ -21,12 +23,15 @@ include-system-site-packages = false
 version = $minor
 END
 
+# Compiled modules that no wheel's tags vouch for are loaded, to see whether their libraries are there.
+eval "set -- $modules"
 cd "$new" || exit 1
 unset PYTHONPATH PYTHONHOME
-PYTHONNOUSERSITE=1 "$new/bin/python" "$new/preflight_probe.py" >"$new/.answer" 2>&1 || {
+PYTHONNOUSERSITE=1 "$new/bin/python" "$new/preflight_probe.py" "$@" >"$new/.answer" 2>&1 || {
     tail -n 5 "$new/.answer" | sed 's/^/@@said=/'
     exit 4
 }
+sed "s|${new##*/}|$later|g" .answer >.answer.later && mv .answer.later .answer || exit 1
 stamp=$(stat -L -c '%s.%Y.%i' bin/python 2>/dev/null || ls -lLid bin/python)
 [ -z "$check" ] || { echo "$stamp"; sed -n 's/^@@python=//p' .answer; } >".checked/$check" || exit 1
 grep '^@@python=' .answer

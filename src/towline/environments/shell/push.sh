@@ -4,10 +4,10 @@
 #   mkdir MESSAGE, space FREE_KB, files FREE, tar MESSAGE, finish EXIT_CODE
 
 umask 077
-refuse() { echo "@@refused=$*"; cat >/dev/null; exit 1; }
+refuse() { echo "@@refused=$*"; exit 1; }
 
 target=$root/$name
-if [ -e "$target/.complete" ]; then echo @@already=; cat >/dev/null; exit 0; fi
+if [ -e "$target/.complete" ]; then echo @@already=; exit 0; fi
 said=$(mkdir -p "$root" 2>&1) || refuse mkdir "$said"
 find "$root" -maxdepth 1 -name '*.tmp.*' -mtime +0 -exec rm -rf {} + 2>/dev/null
 

@@ -1,0 +1,27 @@
+"""Python environments on clusters: locked and built here, pushed, switched in, tried out."""
+
+from towline.environments.environment import Environment
+from towline.environments.node_check import (
+    EXIT_NO_CONTROLLER,
+    EXIT_NO_ENVIRONMENT,
+    node_check_lines,
+)
+from towline.environments.preflight import PreflightReport, preflight
+from towline.environments.realise import realise
+from towline.environments.request import EnvironmentRequest
+from towline.environments.usage import mark_used, unmark_used
+from towline.environments.worker_python import WorkerPython
+
+__all__ = [
+    "EXIT_NO_CONTROLLER",
+    "EXIT_NO_ENVIRONMENT",
+    "Environment",
+    "EnvironmentRequest",
+    "PreflightReport",
+    "WorkerPython",
+    "mark_used",
+    "node_check_lines",
+    "preflight",
+    "realise",
+    "unmark_used",
+]

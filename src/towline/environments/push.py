@@ -1,0 +1,135 @@
+"""Bring a layer to a cluster: streamed, unpacked beside, tried out, switched in by one rename."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from towline.environments.archive import Archive
+from towline.environments.cluster_side import Connection, Report, marked, program
+from towline.environments.plan import Layer
+from towline.environments.stream import Streamed, stream
+from towline.errors import (
+    ConnectionDropped,
+    CopyFailed,
+    EnvironmentBuildFailed,
+    EnvironmentMismatch,
+    NoSpace,
+    TowlineError,
+)
+
+SILENCE_SECONDS = 120
+"""Without a byte in either direction for this long, a push is given up."""
+
+BLOCK_KB = 4
+"""What the smallest file takes on a disk, in KiB."""
+
+_SSH_ITSELF_FAILED = 255
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """The answer to a push."""
+
+    installed: bool
+    """False: it was there already, or another push was faster."""
+    probe_answer: str
+    """What the new Python said of itself, as JSON; empty when it was not asked."""
+
+
+def push(
+    layer: Layer, archive: Archive, connection: Connection, root: str, cluster: str, report: Report
+) -> Pushed:
+    """Bring a layer's archive to the cluster and switch it in, whole or not at all.
+
+    Of pushes that race, one wins and the others end without a trace and without an error.
+
+    Raises:
+        NoSpace: disk, quota or inodes are full there; says what it takes and what is free.
+        ConnectionDropped: the connection broke; nothing was switched in.
+        CopyFailed: the archive did not arrive whole; nothing was switched in.
+        EnvironmentMismatch: the interpreter there is of another minor version.
+        EnvironmentBuildFailed: the new folder is of no use there, or cannot be written.
+
+    """
+    need_kb = archive.unpacked_bytes // 1024 + archive.files * BLOCK_KB
+    text = program(
+        "push",
+        root=root,
+        name=layer.name,
+        need_kb=str(need_kb),
+        need_files=str(archive.files),
+        finish=layer.finish or ":",
+    ).encode()
+    # One line that every login shell reads alike, csh and fish included; it takes the program from
+    # stdin byte by byte, so that what follows is left for tar.
+    command = f"exec sh -c 'eval \"$(dd bs=1 count={len(text)} 2>/dev/null)\"'"
+    answered = stream(
+        connection.argv(command),
+        text,
+        archive.path,
+        thing=cluster,
+        silence=SILENCE_SECONDS,
+        progress=_Progress(layer.name, archive.packed_bytes, report),
+    )
+    answer = marked(answered.stdout)
+    if "installed" in answer or "already" in answer:
+        return Pushed("installed" in answer, "".join(answer["python"][:1]))
+    raise _why(answer, answered, archive, need_kb, root, cluster)
+
+
+class _Progress:
+    """Reports bytes done, a few times a second at most."""
+
+    def __init__(self, key: str, total: int, report: Report) -> None:
+        self.key, self.total, self.report = key, total, report
+        self._next = 0.0
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if now >= self._next or done >= self.total:
+            self._next = now + 0.25
+            self.report("environment", state="pushing", key=self.key, done=done, total=self.total)
+
+
+def _why(
+    answer: dict[str, list[str]],
+    answered: Streamed,
+    archive: Archive,
+    need_kb: int,
+    root: str,
+    cluster: str,
+) -> TowlineError:
+    reason, _, detail = "".join(answer.get("refused", [])[:1]).partition(" ")
+    said = " / ".join(answer.get("said", [])).strip()
+    lower = detail.lower()
+    free_it = f"free some space there, or set another root; towline env gc {cluster} may help"
+    if reason in ("space", "files") or "no space left" in lower or "quota" in lower:
+        takes = f"{need_kb // 1024 + 1} MiB in {archive.files} files"
+        left = {"space": f"{_mib(detail)} MiB free", "files": f"{detail} inodes free"}
+        has = left.get(reason, f"full ({detail.strip()})")
+        return NoSpace(cluster, f"the environment takes {takes}, but {root} has {has}", free_it)
+    if reason == "mkdir":
+        cause = f"{root} cannot be written: {detail}"
+        return EnvironmentBuildFailed(cluster, cause, "set a root that you may write to")
+    if reason == "tar":
+        return CopyFailed(cluster, f"the environment did not arrive whole: {detail}", "try again")
+    if reason == "finish" and "found" in answer:
+        cause = f"the Python there turned out to be {answer['found'][0]}, not what its facts say"
+        return EnvironmentMismatch(cluster, cause, f"towline cluster check {cluster}")
+    if reason == "finish":
+        cause = f"the environment does not work there: {said or 'exit code ' + detail}"
+        return EnvironmentBuildFailed(
+            cluster, cause, "set python: workspace to send the workspace's interpreter along"
+        )
+    words = answered.stderr.decode(errors="replace").strip().splitlines()
+    last = words[-1] if words else f"exit code {answered.exit_code}"
+    if answered.exit_code == _SSH_ITSELF_FAILED:
+        return ConnectionDropped(
+            cluster, f"the connection broke during a push: {last}", "try again"
+        )
+    return CopyFailed(cluster, f"the push ended without an answer: {last}", "try again")
+
+
+def _mib(kib: str) -> str:
+    return str(int(kib) // 1024) if kib.isdigit() else "?"
