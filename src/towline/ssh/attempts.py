@@ -34,7 +34,9 @@ class Failure:
     def error(self, thing: str, seconds_ago: float | None = None) -> TowlineError:
         """Return the error again, saying how old it is when it was not tried anew."""
         found = getattr(errors, self.kind, HostUnreachable)
-        kind = found if isinstance(found, type) and issubclass(found, TowlineError) else TowlineError
+        kind = (
+            found if isinstance(found, type) and issubclass(found, TowlineError) else TowlineError
+        )
         note = "" if seconds_ago is None else f" (tried {seconds_ago:.0f} s ago, not repeated yet)"
         return kind(thing, self.cause + note, self.next_step)
 

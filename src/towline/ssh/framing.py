@@ -39,7 +39,7 @@ def one_line(script: str) -> bytes:
     if "\0" in script:
         raise ValueError("a shell script cannot hold a NUL character")
     data = script.encode(errors="surrogateescape").replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
-    return re.sub(rb"[^ -~]", lambda byte: b"\\0%03o" % byte[0], data) + b"\n"
+    return re.sub(rb"[^ -~]", lambda byte: b"\\0%03o" % byte[0][0], data) + b"\n"
 
 
 def framed(script: str, nonce: str, limit_seconds: int | None) -> bytes:

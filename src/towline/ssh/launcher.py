@@ -53,7 +53,16 @@ def login_master(destination: Destination, socket: Path, persist_seconds: int) -
 def _ask_why(destination: Destination, socket: Path, seconds: float) -> Refusal | None:
     """Connect once more, unshared and verbose: only so do jump hosts and host keys show."""
     command = _ssh(destination, socket, interactive=False)
-    command += ["-v", "-S", "none", "-o", "ControlMaster=no", "-T", *destination.arguments(), "true"]
+    command += [
+        "-v",
+        "-S",
+        "none",
+        "-o",
+        "ControlMaster=no",
+        "-T",
+        *destination.arguments(),
+        "true",
+    ]
     code, words = _run(command, seconds)
     return read_refusal(words) if code else None
 

@@ -11,13 +11,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from towline.errors import DefinitionError, HostUnreachable, LoginNeeded, TowlineError
 from towline.folders import runtime_folder
 from towline.ssh import attempts, mux
-from towline.ssh.attempts import Attempts, Failure
+from towline.ssh.attempts import Failure
 from towline.ssh.destination import Destination
 from towline.ssh.explain import explain, login_command
 from towline.ssh.launcher import login_master, start_master

@@ -45,7 +45,7 @@ def terminate(path: Path, timeout: float = 5.0) -> bool:
 
 
 def _ask(path: Path, request: _Request, timeout: float) -> tuple[int, tuple[int, ...]]:
-    """Send one request; return kind and 32-bit words of the answer, (0, ()) when nobody is there."""
+    """Send one request; return the answer's kind and 32-bit words; (0, ()): nobody is there."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
         channel.settimeout(timeout)
         try:

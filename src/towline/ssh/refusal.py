@@ -38,13 +38,17 @@ _PERMISSION = re.compile(r"^(?:(\S+?)@(\S+): )?Permission denied \(([\w@.,-]*)\)
 _TOO_MANY = re.compile(r"(?:disconnect from|Disconnected from) (\S+).*Too many authentication")
 _CHANGED = re.compile(r"^Host key for (\S+) has changed and you have requested strict", re.M)
 _OFFENDING = re.compile(r"^Offending \S+ key in (.+?):(\d+)\s*$", re.M)
-_SENT_KEY = re.compile(r"^The fingerprint for the (\S+) key sent by the remote host is\n(\S+?)\.?$", re.M)
+_SENT_KEY = re.compile(
+    r"^The fingerprint for the (\S+) key sent by the remote host is\n(\S+?)\.?$", re.M
+)
 _UNKNOWN = re.compile(r"^No (\S+) host key is known for (\S+) and you have requested strict", re.M)
 _SERVER_KEY = re.compile(r"^debug1: Server host key: (\S+) (\S+)$", re.M)
 _REVOKED = re.compile(r"REVOKED HOST KEY DETECTED|Host key for (\S+) was revoked")
 _NAME = re.compile(r"^ssh: Could not resolve hostname (\S+?): (.+)$", re.M)
 _CONNECT = re.compile(r"^ssh: connect to host (\S+) port (\d+): (.+)$", re.M)
-_FORBIDDEN = re.compile(r"open failed: (administratively prohibited|connect failed|[\w ]+): ?(.*)$", re.M)
+_FORBIDDEN = re.compile(
+    r"open failed: (administratively prohibited|connect failed|[\w ]+): ?(.*)$", re.M
+)
 _ALGORITHM = re.compile(r"^Unable to negotiate with (\S+) port \d+: (.+)$", re.M)
 _CONFIG = (
     re.compile(r"^(.+: line \d+: Bad configuration option: .+)$", re.M),
@@ -148,8 +152,9 @@ def _network(text: str) -> Refusal | None:
         why = ": ".join(part for part in (found[1], found[2]) if part)
         return Refusal(HostUnreachable, f"the jump host does not pass us on ({why})")
     closing = [found[0] for found in _CLOSED.finditer(text)]
-    if _SILENT.search(text) and all("exchange_identification" in line or "UNKNOWN" in line
-                                    for line in closing):
+    if _SILENT.search(text) and all(
+        "exchange_identification" in line or "UNKNOWN" in line for line in closing
+    ):
         return Refusal(HostUnreachable, ENDED_BY_PROXY)
     if closing:
         return Refusal(HostUnreachable, closing[0])

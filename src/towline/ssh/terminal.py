@@ -24,7 +24,7 @@ def run_in_foreground(command: list[str]) -> int:
     try:
         child = subprocess.Popen(
             command,
-            preexec_fn=lambda: _take(terminal, os.getpid(), own_group=True),  # noqa: PLW1509
+            preexec_fn=lambda: _take(terminal, os.getpid(), own_group=True),
         )
         try:
             return child.wait()

@@ -1,0 +1,335 @@
+"""What the rooms above use: one controller, reached over the shared connection."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from towline.errors import (
+    CommandTimedOut,
+    ConnectionDropped,
+    NoSpace,
+    ReachError,
+    SiteError,
+    TowlineError,
+)
+from towline.ssh import fetch, push
+from towline.ssh.destination import Destination
+from towline.ssh.explain import login_command
+from towline.ssh.master import Master, Report
+from towline.ssh.session import Ending, Limits, Outcome, TooMuchOutput, exchange, mux_command
+from towline.ssh.transfer import Copied, Progress
+
+SESSIONS_AT_ONCE = 6
+"""Sessions that one process uses of a connection at a time; a usual server allows ten."""
+LOGIN_PERSIST_SECONDS = 8 * 3600
+"""How long a connection that a person had to log in for stays after its last use."""
+PROBE_SECONDS = 10.0
+"""How long a connection may take for a trivial answer before it counts as half-dead."""
+_OPEN_SECONDS = 30.0
+_NO_SPACE = ("No space left on device", "Disk quota exceeded", "Disc quota exceeded")
+
+_gates: dict[str, threading.BoundedSemaphore] = {}
+_gates_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    r"""What a remote script left: its exit code, its output as text, and how long it took.
+
+    Bytes that are not UTF-8 appear as ``\xNN``.
+    """
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+
+class Connection:
+    """One controller. Cheap to make; nothing is opened before the first use. Thread-safe.
+
+    Args:
+        destination: where to go.
+        report: called as ``report(event, **facts)`` when something takes time or changes:
+            ``connecting``, ``connected``, ``connection_failed``, ``waiting_connection_budget``,
+            ``waiting_connection_backoff``, ``waiting_session``, ``connection_recycled``.
+
+    """
+
+    def __init__(self, destination: Destination, *, report: Report | None = None) -> None:
+        self.destination = destination
+        self._report = report or _silent
+        self._master = Master(destination, self._report)
+        with _gates_lock:
+            self._gate = _gates.setdefault(
+                str(self._master.socket), threading.BoundedSemaphore(SESSIONS_AT_ONCE)
+            )
+
+    def open(
+        self, *, timeout: float = _OPEN_SECONDS, patient: bool = False, fresh: bool = False
+    ) -> None:
+        """Make sure that the shared connection is up; nothing happens when it is.
+
+        Tries once. Several callers, in whatever process, share one attempt and its outcome. A
+        failure is kept and raised again, without connecting, until its back-off has passed, so
+        that pollers neither hang nor hammer a site.
+
+        Args:
+            timeout: seconds for everything, waiting for other processes included.
+            patient: keep trying an unreachable host, with back-off, until the timeout.
+            fresh: connect now, whatever failed a moment ago (for a person who has just mended it).
+
+        Raises:
+            HostUnreachable: no way there, or the cap on new connections would be passed.
+            HostKeyUnknown: a host on the way was never accepted; the fingerprint is shown.
+            HostKeyChanged: a host on the way shows another key than the accepted one.
+            LoginNeeded: a person must type something: :meth:`login`.
+            LoginRefused: user or key are not accepted.
+            DefinitionError: ssh cannot use its configuration.
+
+        """
+        self._master.open(timeout, patient=patient, fresh=fresh)
+
+    def is_open(self) -> bool:
+        """Say whether the shared connection is up, as far as this machine knows. Takes 0.1 ms."""
+        return self._master.pid() is not None
+
+    def login(self, *, persist_seconds: int = LOGIN_PERSIST_SECONDS) -> None:
+        """Open the shared connection on the user's terminal, where ssh may ask anything.
+
+        OpenSSH itself shows the fingerprint of an unknown host and asks; it asks for passwords,
+        passphrases and one-time codes. Nothing of it passes through Towline.
+
+        Raises:
+            LoginNeeded: it was given up, or there is no terminal.
+
+        """
+        self._master.login(persist_seconds)
+
+    def close(self) -> None:
+        """End the shared connection for everybody, with all that runs over it."""
+        self._master.close()
+
+    def recycle(self, *, probe_seconds: float = PROBE_SECONDS) -> bool:
+        """Take a half-dead connection out of use, so that the next use opens a new one.
+
+        Meant for after a :class:`CommandTimedOut`. Sends a trivial command first: when it is
+        answered, the connection is healthy (the command was slow) and stays. Otherwise no new
+        session goes over it; the sessions of other processes are not touched. They go on if the
+        network comes back, and end with the connection's own keep-alive (40 s) if not.
+
+        Returns:
+            Whether the connection was taken out of use.
+
+        """
+        suspect = self._master.pid()
+
+        def answers() -> bool:
+            limits = Limits(total=probe_seconds)
+            socket = str(self._master.socket)
+            ending = exchange(socket, ":", (), _drop, limits).ending
+            return ending in (Ending.COMPLETE, Ending.REFUSED)  # a refusal is an answer too
+
+        return self._master.retire(suspect, answers)
+
+    def run(
+        self,
+        script: str,
+        *,
+        input: bytes = b"",  # noqa: A002 - the word of subprocess.run
+        timeout: float = 60.0,
+        max_output: int = 4 << 20,
+        check: bool = False,
+    ) -> CommandResult:
+        """Run a POSIX ``sh`` script on the controller and return what it wrote.
+
+        The script travels on standard input; no user's word is ever part of a remote argv. It
+        runs in the login environment with ``LC_ALL=C``; what rc files print is dropped. Opens the
+        connection when needed. A process that the script leaves behind is not waited for; give it
+        its own streams (``nohup … >log 2>&1 </dev/null &``).
+
+        Args:
+            script: quote words in it with :func:`quote`, paths with :func:`quote_path`.
+            input: what the script finds on its standard input.
+            timeout: seconds for everything, connecting included. The script itself is ended
+                3 s later on the remote side, where ``timeout`` exists.
+            max_output: bytes of standard output after which the script is given up.
+            check: raise when the exit code is not 0.
+
+        Raises:
+            CommandTimedOut: no end within ``timeout``; it may or may not have had an effect.
+            ConnectionDropped: broke on the way; it may or may not have had an effect.
+            ReachError: more output than ``max_output``, or any error of :meth:`open`.
+            SiteError: the account gives no shell; with ``check``, an exit code other than 0
+                (:class:`NoSpace` when the script said so).
+
+        """
+        output = bytearray()
+
+        def keep(data: bytes) -> None:
+            output.extend(data)
+            if len(output) > max_output:
+                raise TooMuchOutput
+
+        outcome = self.stream(
+            script, lambda: [input], keep, timeout=timeout, what=_first_words(script)
+        )
+        if outcome.ending is Ending.OVERFLOW:
+            raise ReachError(
+                self.destination.thing,
+                f"{_first_words(script)} wrote more than {max_output} bytes (max_output)",
+                "ask for less at a time",
+            )
+        result = CommandResult(
+            outcome.exit_code, _text(output), _text(outcome.stderr), outcome.seconds
+        )
+        if check and result.exit_code:
+            raise self._script_failed(script, result)
+        return result
+
+    def stream(
+        self,
+        script: str,
+        source: Callable[[], Iterable[bytes]],
+        receive: Callable[[bytes], None],
+        *,
+        what: str,
+        timeout: float | None = None,
+        stall: float | None = None,
+    ) -> Outcome:
+        """Run a script with input and output as streams; :meth:`run` and the copies stand on it.
+
+        Waits for a free session and, when the server refuses one, tries again until ``timeout``
+        (60 s when there is none); ``source`` is called anew for each try.
+
+        Raises:
+            CommandTimedOut, ConnectionDropped, SiteError: as :meth:`run`.
+
+        """
+        deadline = time.monotonic() + (_OPEN_SECONDS * 2 if timeout is None else timeout)
+        reopened, pause = False, 0.05
+        with self._session(deadline, what):
+            while True:
+                if not self.is_open():
+                    self.open(timeout=max(0.0, min(_OPEN_SECONDS, deadline - time.monotonic())))
+                left = None if timeout is None else max(0.1, deadline - time.monotonic())
+                socket = str(self._master.socket)
+                outcome = exchange(socket, script, source(), receive, Limits(left, stall))
+                if outcome.ending is Ending.GONE and not reopened:
+                    reopened = True
+                elif outcome.ending is Ending.REFUSED and time.monotonic() + pause < deadline:
+                    self._report("waiting_session", cluster=self.destination.name, seconds=pause)
+                    time.sleep(pause)
+                    pause = min(pause * 2, 2.0)
+                else:
+                    break
+        if outcome.ending in (Ending.COMPLETE, Ending.OVERFLOW):
+            return outcome
+        raise self._broken(outcome, what, timeout if timeout is not None else stall)
+
+    def argv(self, command: str) -> list[str]:
+        """Return the argv of a local process that runs ``command`` remotely, stdio as raw bytes.
+
+        It uses the shared connection or fails at once (exit code 255); it never connects or asks
+        anything by itself. ``command`` goes to the login shell: what rc files print comes first.
+        """
+        return [*mux_command(str(self._master.socket)), self.destination.name, command]
+
+    def reopen_argv(self) -> list[str]:
+        """Return the argv of a local command that makes sure the connection is up (exit code 0).
+
+        It tries an unreachable host for a minute; otherwise it prints the error and exits with 3.
+        """
+        return [sys.executable, "-m", "towline.ssh.reopen", self.destination.to_json()]
+
+    def push_file(
+        self, local: Path, remote: str, *, mode: int | None = None, progress: Progress | None = None
+    ) -> Copied:
+        """Copy a file to the controller; see :func:`towline.ssh.push.push_file`."""
+        return push.push_file(self, local, remote, mode=mode, progress=progress)
+
+    def push_tree(self, local: Path, remote: str, *, progress: Progress | None = None) -> Copied:
+        """Copy a folder to the controller; see :func:`towline.ssh.push.push_tree`."""
+        return push.push_tree(self, local, remote, progress=progress)
+
+    def fetch_file(self, remote: str, local: Path, *, progress: Progress | None = None) -> Copied:
+        """Copy a file from the controller; see :func:`towline.ssh.fetch.fetch_file`."""
+        return fetch.fetch_file(self, remote, local, progress=progress)
+
+    def fetch_tree(self, remote: str, local: Path, *, progress: Progress | None = None) -> Copied:
+        """Copy a folder from the controller; see :func:`towline.ssh.fetch.fetch_tree`."""
+        return fetch.fetch_tree(self, remote, local, progress=progress)
+
+    @contextmanager
+    def _session(self, deadline: float, what: str) -> Iterator[None]:
+        if not self._gate.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise CommandTimedOut(
+                self.destination.thing,
+                f"{what} was not started: all {SESSIONS_AT_ONCE} sessions were busy",
+                "try again",
+            )
+        try:
+            yield
+        finally:
+            self._gate.release()
+
+    def _broken(self, outcome: Outcome, what: str, limit: float | None) -> TowlineError:
+        thing, said = self.destination.thing, f": {outcome.words}" if outcome.words else ""
+        match outcome.ending:
+            case Ending.TIMED_OUT | Ending.STALLED:
+                waited = f"did not end within {limit:.0f} s" if limit else "did not end"
+                if outcome.ending is Ending.STALLED:
+                    waited = f"moved no byte for {limit:.0f} s"
+                return CommandTimedOut(
+                    thing, f"{what} {waited}; it may have had an effect", "look before repeating it"
+                )
+            case Ending.REFUSED:
+                return CommandTimedOut(
+                    thing,
+                    f"{what} was not started: the server gives no more sessions (MaxSessions)",
+                    "end other sessions, or ask the site",
+                )
+            case Ending.NO_SHELL:
+                return SiteError(
+                    thing,
+                    f"the account gives no POSIX shell{said}",
+                    f"see what this prints: ssh {self.destination.host} echo hello",
+                )
+            case _:
+                return ConnectionDropped(
+                    thing,
+                    f"the connection broke while {what} ran; it may have had an effect{said}",
+                    f"look before repeating it; then: {login_command(self.destination)}",
+                )
+
+    def _script_failed(self, script: str, result: CommandResult) -> SiteError:
+        said = (result.stderr.strip() or result.stdout.strip())[-500:]
+        kind = NoSpace if any(words in said for words in _NO_SPACE) else SiteError
+        return kind(
+            self.destination.thing,
+            f"{_first_words(script)} ended with exit code {result.exit_code}: {said or 'no words'}",
+            "free space or ask for quota" if kind is NoSpace else "",
+        )
+
+
+def _first_words(script: str) -> str:
+    line = next((line.strip() for line in script.splitlines() if line.strip()), "an empty script")
+    return f"'{line[:57]}…'" if len(line) > 58 else f"'{line}'"
+
+
+def _text(data: bytes | bytearray) -> str:
+    return data.decode(errors="backslashreplace")
+
+
+def _silent(event: str, **facts: object) -> None:
+    """Report to nobody."""
+
+
+def _drop(data: bytes) -> None:
+    """Receive for nobody."""

@@ -1,0 +1,30 @@
+"""``python -m towline.ssh.reopen DESTINATION``: make sure the shared connection is up.
+
+For processes that must not import Towline, such as the link client after a drop. The argument is
+:meth:`Destination.to_json`; it holds no secret.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from towline.errors import TowlineError
+from towline.ssh.connection import Connection
+from towline.ssh.destination import Destination
+
+PATIENCE_SECONDS = 60.0
+"""How long an unreachable host is tried for."""
+
+
+def main(arguments: list[str]) -> int:
+    """Open the connection; return the exit code and print the error, if any, on stderr."""
+    try:
+        Connection(Destination.from_json(arguments[0])).open(timeout=PATIENCE_SECONDS, patient=True)
+    except TowlineError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
