@@ -22,7 +22,7 @@ from .carrier import CarrierSettings
 from .control import ABANDON, EXPIRY, GOODBYE, LISTEN, STATS, ControlMessage
 from .endpoint import REPLAY_BYTES, Endpoint, EndpointOwner
 from .expiry import ExpiryOrders, expire
-from .folder import SOCKET, Log
+from .folder import LINK, PID, SOCKET, Log
 from .frames import ProtocolError
 from .handshake import (
     OTHER_VERSION,
@@ -43,6 +43,9 @@ from .session import StateLost
 
 REFUSAL_SECONDS = 1.0
 """A wrong secret is answered this late and only a few at a time: guessing gets nowhere."""
+
+FIRST_LEASE_SECONDS = 120.0
+"""An agent that never had a carrier is of no use to anybody: it leaves sooner."""
 
 MOST_CANDIDATES = 4
 LAST_WORDS_SECONDS = 2.0
@@ -100,15 +103,16 @@ class Agent(EndpointOwner):
 
     Args:
         folder: the run's folder; the current folder is its ``link``.
+        made_folder: the run's folder did not exist before; it is removed again if it is empty.
 
     Raises:
         OSError: when the unix socket cannot be made here.
 
     """
 
-    def __init__(self, tag: str, folder: str, settings: AgentSettings, log: Log) -> None:
-        self._tag = tag
+    def __init__(self, folder: str, made_folder: bool, settings: AgentSettings, log: Log) -> None:
         self._folder = folder
+        self._made_folder = made_folder
         self._settings = settings
         self._log = log
         self._started = time.time()
@@ -125,14 +129,14 @@ class Agent(EndpointOwner):
         self._leave_request: Optional[int] = None
         self._lease: Optional[Timer] = None
         self._door = self._open_door()
-        self._start_lease()
+        self._start_lease(min(settings.lease_seconds, FIRST_LEASE_SECONDS))
 
     def facts(self) -> Dict[str, Any]:
         """Return what anybody who may read the folder can know."""
         return {
             "pid": os.getpid(),
             "host": os.uname().nodename,
-            "tag": self._tag,
+            "folder": self._folder,
             "session": self._settings.session,
             "versions": list(VERSIONS),
             "python": ".".join(str(part) for part in sys.version_info[:3]),
@@ -262,13 +266,13 @@ class Agent(EndpointOwner):
         """Wait for the next carrier, as long as the lease lasts."""
         self._log.write("carrier lost: " + reason)
         self._release_attach_process()
-        self._start_lease()
+        self._start_lease(self._settings.lease_seconds)
 
     def session_lost(self, reason: str) -> None:
         """Close all that cannot be resumed; the lease decides what comes then."""
         self._lose_state(reason)
         self._release_attach_process()
-        self._start_lease()
+        self._start_lease(self._settings.lease_seconds)
 
     def address_behind(self, listener: int) -> Tuple[str, int]:
         """Nothing: an agent accepts connections and dials none."""
@@ -280,12 +284,10 @@ class Agent(EndpointOwner):
             self._state_lost = reason
             self._endpoint.close_channels()
 
-    def _start_lease(self) -> None:
+    def _start_lease(self, seconds: float) -> None:
         if self._lease is not None:
             self._lease.cancel()
-        self._lease = self._loop.call_later(
-            self._settings.lease_seconds, lambda: self._stop(Leaving.LEASE_OVER)
-        )
+        self._lease = self._loop.call_later(seconds, lambda: self._stop(Leaving.LEASE_OVER))
 
     # Control ------------------------------------------------------------------------------------
 
@@ -309,9 +311,8 @@ class Agent(EndpointOwner):
     def _answer(self, do: object, message: ControlMessage) -> ControlMessage:
         if do == LISTEN:
             port = self._listeners.add(int(message["listener"]), str(message["address"]))
-            self._log.write(
-                "%s listens on %s port %d" % (message["name"], message["address"], port)
-            )
+            name, address = message["name"], message["address"]
+            self._log.write(f"listens for {name} on {address} port {port}")
             return {"ok": True, "port": port}
         if do == EXPIRY:
             self._orders = ExpiryOrders(str(message["script"]), list(message["remove"]))
@@ -338,8 +339,9 @@ class Agent(EndpointOwner):
         self._door.close()
         if why in EXPIRES:
             os.unlink(SOCKET)
+            os.unlink(PID)
         else:
-            shutil.rmtree(os.path.join(self._folder, "link"), ignore_errors=True)
+            self._remove_folder()
         if self._leave_request is not None:
             self._endpoint.send_control({"re": self._leave_request, "ok": True})
             self._endpoint.flush()
@@ -350,6 +352,14 @@ class Agent(EndpointOwner):
             expire(self._folder, self._orders, why.value, self._log)
         # Otherwise the attach process, and so the ssh session, ends when this process is gone:
         # who sees that end knows that nothing is left.
+
+    def _remove_folder(self) -> None:
+        shutil.rmtree(os.path.join(self._folder, LINK), ignore_errors=True)
+        if self._made_folder:
+            try:
+                os.rmdir(self._folder)
+            except OSError:
+                pass  # somebody else uses it by now
 
 
 def _terminate(_signal: int, _frame: object) -> None:

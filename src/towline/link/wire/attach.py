@@ -1,4 +1,4 @@
-"""``attach TAG``: hand this process's stdin and stdout to the run's agent, then wait.
+"""``attach FOLDER HOST``: hand this process's stdin and stdout to the run's agent, then wait.
 
 The agent reads and writes sshd's pipes itself: no byte passes through this process, which only
 lives so that sshd keeps the session. It ends when the agent lets go of the carrier.
@@ -9,20 +9,30 @@ import os
 import socket
 import sys
 
-from .folder import AGENT, SOCKET, link_folder
+from .folder import LINK, SOCKET
 
 NO_AGENT = 69
-"""Exit code when nobody listens: the agent has left, or runs on another controller."""
+"""Exit code when nobody listens: the agent has left."""
+
+OTHER_HOST = 75
+"""Exit code when a name that stands for several controllers led to another one this time."""
+
+NO_AGENT_TEXT = "towline: no agent"
 
 
-def attach(tag: str) -> int:
+def attach(folder: str, host: str) -> int:
     """Give stdin and stdout to the agent; return this process's exit code."""
+    here = os.uname().nodename
+    if here != host:
+        print(f"towline: this is {here}; the agent runs on {host}", file=sys.stderr)
+        return OTHER_HOST
     try:
-        os.chdir(link_folder(tag))
+        os.chdir(os.path.join(folder, LINK))
         agent = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         agent.connect(SOCKET)
     except OSError as error:
-        print(_why_not(tag, error), file=sys.stderr)
+        where = os.path.basename(folder)
+        print(f"{NO_AGENT_TEXT} of {where} on {here} ({error.strerror})", file=sys.stderr)
         return NO_AGENT
     fds = array.array("i", [0, 1])
     agent.sendmsg([b"A"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds.tobytes())])
@@ -35,15 +45,3 @@ def attach(tag: str) -> int:
     except OSError:
         pass
     return 0
-
-
-def _why_not(tag: str, error: OSError) -> str:
-    try:
-        with open(AGENT) as file:
-            text = file.read(4096)
-    except OSError:
-        text = ""
-    here = os.uname().nodename
-    if text and f'"host": "{here}"' not in text:
-        return f"towline: the agent of {tag} runs on another host; this is {here}: {text}"
-    return f"towline: no agent of {tag} on {here} ({error.strerror})"

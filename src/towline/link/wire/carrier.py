@@ -1,7 +1,8 @@
 """A carrier: one pair of byte streams between both ends, until it breaks.
 
 On the workspace the streams are the stdio of an ssh process, on the controller those that sshd
-gave to ``attach``. A carrier owns no numbered frame: it draws from the session and dies with its streams.
+gave to ``attach``. A carrier owns no numbered frame: it draws them from the session and dies with
+its streams.
 """
 
 import os

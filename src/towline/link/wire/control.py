@@ -32,7 +32,7 @@ def encode_control(message: ControlMessage) -> bytes:
     payload = json.dumps(message).encode()
     if len(payload) > MAX_CONTROL_BYTES:
         raise ControlTooLong(
-            "%d bytes; a control message may have %d" % (len(payload), MAX_CONTROL_BYTES)
+            f"{len(payload)} bytes; a control message may have {MAX_CONTROL_BYTES}"
         )
     return payload
 

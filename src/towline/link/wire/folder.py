@@ -1,34 +1,19 @@
-"""The agent's private folder on the controller, ``~/.towline/runs/<tag>/link``."""
+"""The agent's private files on the controller: the folder ``link`` in the run's folder."""
 
 import json
 import os
-import re
 import time
 from typing import Any, Dict
 
-TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
+LINK = "link"
 SOCKET = "socket"
 LOG = "log"
+PID = "pid"
 AGENT = "agent.json"
-EXPIRED = "expired.json"
+EXPIRED = "expired"
+"""In the run's folder: a run that was abandoned says so, with when and why, as JSON."""
+
 LOG_BYTES = 256 * 1024
-
-
-def run_folder(tag: str) -> str:
-    """Return the absolute path of one run's folder on this controller.
-
-    Raises:
-        ValueError: when the tag could leave the folder of runs.
-
-    """
-    if not TAG.match(tag):
-        raise ValueError(f"not a tag: {tag!r}")
-    return os.path.join(os.path.expanduser("~"), ".towline", "runs", tag)
-
-
-def link_folder(tag: str) -> str:
-    """Return the absolute path of the agent's folder for one run."""
-    return os.path.join(run_folder(tag), "link")
 
 
 def write_json(path: str, facts: Dict[str, Any]) -> None:
@@ -41,7 +26,7 @@ def write_json(path: str, facts: Dict[str, Any]) -> None:
 
 
 class Log:
-    """A log that cannot fill the disk: past ``LOG_BYTES`` the older half-life moves to ``log.1``.
+    """A log that cannot fill the disk: past ``LOG_BYTES`` it becomes ``log.1``, and starts anew.
 
     A disk that is full or a folder that is gone loses lines, never the agent.
     """

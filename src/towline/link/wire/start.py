@@ -1,71 +1,43 @@
-"""``start TAG``: leave an agent behind, and say how it went in one line of JSON.
+"""``start FOLDER``: leave an agent behind, and say how it went in one line of JSON.
 
-The settings, with the secret, arrive as one JSON object on stdin: nothing secret is in argv, the
-environment or a file. Starting again while the agent lives changes nothing and says so.
+The settings, with the secret, arrive as one JSON object on stdin: the secret is in no argv, no
+environment and no file. Starting again while the agent lives changes nothing and says so.
 """
 
 import fcntl
 import json
 import os
-import socket
 import sys
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict
 
 from .agent import Agent, AgentSettings
-from .folder import AGENT, SOCKET, Log, link_folder, run_folder, write_json
+from .folder import AGENT, LINK, PID, Log, write_json
 from .handshake import VERSIONS
+from .status import ask_running
 
 MOST_SETTINGS_BYTES = 64 * 1024
 
 
-def start(tag: str) -> int:
-    """Start the run's agent, or find it running; return this process's exit code."""
+def start(run_folder: str) -> int:
+    """Start the agent of the run in this folder, or find it running; return the exit code."""
     os.umask(0o077)
     settings = AgentSettings.from_json(sys.stdin.read(MOST_SETTINGS_BYTES))
-    folder = link_folder(tag)
+    made_folder = not os.path.isdir(run_folder)
+    folder = os.path.join(run_folder, LINK)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.chmod(folder, 0o700)
     os.chdir(folder)  # a home may be too deep for the 107 bytes of a socket's path
     lock = _lock()
     running = ask_running()
     if running is None:
-        running = _start_detached(tag, settings)
+        running = _start_detached(run_folder, made_folder, settings)
         running["status"] = "started"
     else:
         running["status"] = "running"
     os.close(lock)
     print(json.dumps(running))
     return 0 if "pid" in running else 1
-
-
-def ask_running() -> Optional[Dict[str, Any]]:
-    """Ask the agent whose socket is in this folder about itself; None when nobody answers."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as agent:
-        agent.settimeout(5.0)
-        try:
-            agent.connect(SOCKET)
-            agent.sendall(b"S")
-            answer = b""
-            while True:
-                piece = agent.recv(4096)
-                if not piece:
-                    return dict(json.loads(answer.decode()))
-                answer += piece
-        except (OSError, ValueError):
-            return None
-
-
-def status(tag: str) -> int:
-    """Print what the run's agent says about itself; exit code 1 when there is none."""
-    try:
-        os.chdir(link_folder(tag))
-    except OSError:
-        running = None
-    else:
-        running = ask_running()
-    print(json.dumps(running or {"status": "absent"}))
-    return 0 if running else 1
 
 
 def _lock() -> int:
@@ -83,11 +55,11 @@ def _lock() -> int:
     return fd
 
 
-def _start_detached(tag: str, settings: AgentSettings) -> Dict[str, Any]:
+def _start_detached(run_folder: str, made_folder: bool, settings: AgentSettings) -> Dict[str, Any]:
     ready_in, ready_out = os.pipe()
     child = os.fork()
     if child == 0:
-        _become_agent(tag, settings, ready_out)
+        _become_agent(run_folder, made_folder, settings, ready_out)
     os.close(ready_out)
     os.waitpid(child, 0)
     with os.fdopen(ready_in, "rb") as pipe:
@@ -97,7 +69,7 @@ def _start_detached(tag: str, settings: AgentSettings) -> Dict[str, Any]:
     return dict(json.loads(answer.decode()))
 
 
-def _become_agent(tag: str, settings: AgentSettings, ready: int) -> None:
+def _become_agent(run_folder: str, made_folder: bool, settings: AgentSettings, ready: int) -> None:
     """Detach from the session that started us and run until the agent leaves; never returns."""
     code = 1
     try:
@@ -107,9 +79,11 @@ def _become_agent(tag: str, settings: AgentSettings, ready: int) -> None:
         _keep_only(ready)
         log = Log(os.getcwd())
         try:
-            agent = Agent(tag, run_folder(tag), settings, log)
+            agent = Agent(run_folder, made_folder, settings, log)
             facts = agent.facts()
             write_json(AGENT, facts)
+            with open(PID, "w") as file:
+                file.write(f"{os.getpid()}\n")
         except OSError as error:
             os.write(ready, json.dumps({"error": str(error)}).encode())
             os._exit(1)
@@ -118,7 +92,7 @@ def _become_agent(tag: str, settings: AgentSettings, ready: int) -> None:
         log.write(f"started, protocol versions {VERSIONS[0]} to {VERSIONS[1]}")
         code = agent.run()
     except BaseException as error:
-        Log(link_folder(tag)).write(f"died: {error!r}")
+        Log(os.path.join(run_folder, LINK)).write(f"died: {error!r}")
     finally:
         os._exit(code)
 
