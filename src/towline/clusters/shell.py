@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -51,22 +53,34 @@ class LocalShell:
         from towline.ssh import CommandResult
 
         started = time.monotonic()
+        # a session of its own: what the script has started can be ended with it
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, "LC_ALL": "C"},
+        )
         try:
-            done = subprocess.run(
-                ["/bin/sh", "-c", script],
-                input=input,
-                capture_output=True,
-                timeout=timeout,
-                check=False,
-            )
+            stdout, stderr = process.communicate(input, timeout)
         except subprocess.TimeoutExpired as error:
             raise CommandTimedOut(
                 f"cluster {self.name}", f"a command on this machine took over {timeout:g} s"
             ) from error
-        if check and done.returncode:
-            said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+        if check and process.returncode:
+            said = _text(stderr).strip() or f"exit code {process.returncode}"
             raise SiteError(f"cluster {self.name}", said)
-        return CommandResult(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return CommandResult(process.returncode, _text(stdout), _text(stderr), seconds)
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="backslashreplace")
 
 
 def connect(definition: ClusterDefinition) -> Shell:

@@ -1,6 +1,13 @@
 """Python environments on clusters: locked and built here, pushed, switched in, tried out."""
 
 from towline.environments.environment import Environment
+from towline.environments.inventory import (
+    Held,
+    delete,
+    list_environments,
+    lock_record,
+    to_delete,
+)
 from towline.environments.node_check import (
     EXIT_NO_CONTROLLER,
     EXIT_NO_ENVIRONMENT,
@@ -17,11 +24,16 @@ __all__ = [
     "EXIT_NO_ENVIRONMENT",
     "Environment",
     "EnvironmentRequest",
+    "Held",
     "PreflightReport",
     "WorkerPython",
+    "delete",
+    "list_environments",
+    "lock_record",
     "mark_used",
     "node_check_lines",
     "preflight",
     "realise",
+    "to_delete",
     "unmark_used",
 ]

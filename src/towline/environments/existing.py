@@ -21,7 +21,9 @@ def plan_existing(request: EnvironmentRequest, facts: Facts, cluster: str) -> Pl
     """
     if request.python == OWN_INTERPRETER:
         raise DefinitionError(
-            cluster, "python: workspace sends an interpreter along: that is kind sync", ""
+            f"cluster {cluster}",
+            "python: workspace sends an interpreter along, which only kind sync does",
+            "leave python out, or set kind: sync",
         )
     prefix = _prefix(request, facts)
     before = activation.site_lines(request.modules, request.init)

@@ -66,7 +66,7 @@ def choose(
     minor = workspace.minor
     if request.python_minor not in (None, minor):
         raise EnvironmentMismatch(
-            cluster,
+            f"cluster {cluster}",
             f"python {request.python_minor} is asked for, but the script runs on "
             f"{workspace.version}, and functions cannot cross minor versions",
             f"set python: {minor}, or start the script with Python {request.python_minor}",
@@ -77,7 +77,9 @@ def choose(
         return Interpreter(there)
     obstacle = why_not_sent(facts, workspace)
     if obstacle:
-        raise InterpreterMissing(cluster, _missing(minor, facts, obstacle), _advice(minor, facts))
+        raise InterpreterMissing(
+            f"cluster {cluster}", _missing(minor, facts, obstacle), _advice(minor, facts)
+        )
     return Interpreter("")
 
 

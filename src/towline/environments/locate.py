@@ -42,7 +42,7 @@ def locate(
     if "end" not in found:
         said = _text(answer.stderr).strip().splitlines()
         raise EnvironmentMismatch(
-            cluster,
+            f"cluster {cluster}",
             f"the environment cannot be activated: {said[-1] if said else 'no words'}",
             "try its lines in a shell on the cluster",
         )
@@ -50,7 +50,7 @@ def locate(
         said = _text(answer.stderr).strip().splitlines()
         cause = f"there is no {environment.python or names.replace(' ', ' or ')} in the environment"
         raise InterpreterMissing(
-            cluster,
+            f"cluster {cluster}",
             f"{cause}: {said[-1]}" if said else cause,
             "check its folder or name, or set kind: sync and Towline brings one",
         )

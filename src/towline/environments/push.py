@@ -68,7 +68,7 @@ def push(
         connection.argv(command),
         text,
         archive.path,
-        thing=cluster,
+        thing=f"cluster {cluster}",
         silence=SILENCE_SECONDS,
         progress=_Progress(layer.name, archive.packed_bytes, report),
     )
@@ -100,6 +100,7 @@ def _why(
     root: str,
     cluster: str,
 ) -> TowlineError:
+    thing = f"cluster {cluster}"
     reason, _, detail = "".join(answer.get("refused", [])[:1]).partition(" ")
     said = " / ".join(answer.get("said", [])).strip()
     lower = detail.lower()
@@ -108,27 +109,25 @@ def _why(
         takes = f"{need_kb // 1024 + 1} MiB in {archive.files} files"
         left = {"space": f"{_mib(detail)} MiB free", "files": f"{detail} inodes free"}
         has = left.get(reason, f"full ({detail.strip()})")
-        return NoSpace(cluster, f"the environment takes {takes}, but {root} has {has}", free_it)
+        return NoSpace(thing, f"the environment takes {takes}, but {root} has {has}", free_it)
     if reason == "mkdir":
         cause = f"{root} cannot be written: {detail}"
-        return EnvironmentBuildFailed(cluster, cause, "set a root that you may write to")
+        return EnvironmentBuildFailed(thing, cause, "set a root that you may write to")
     if reason == "tar":
-        return CopyFailed(cluster, f"the environment did not arrive whole: {detail}", "try again")
+        return CopyFailed(thing, f"the environment did not arrive whole: {detail}", "try again")
     if reason == "finish" and "found" in answer:
         cause = f"the Python there turned out to be {answer['found'][0]}, not what its facts say"
-        return EnvironmentMismatch(cluster, cause, f"towline cluster check {cluster}")
+        return EnvironmentMismatch(thing, cause, f"towline cluster check {cluster}")
     if reason == "finish":
         cause = f"the environment does not work there: {said or 'exit code ' + detail}"
         return EnvironmentBuildFailed(
-            cluster, cause, "set python: workspace to send the workspace's interpreter along"
+            thing, cause, "set python: workspace to send the workspace's interpreter along"
         )
     words = answered.stderr.decode(errors="replace").strip().splitlines()
     last = words[-1] if words else f"exit code {answered.exit_code}"
     if answered.exit_code == _SSH_ITSELF_FAILED:
-        return ConnectionDropped(
-            cluster, f"the connection broke during a push: {last}", "try again"
-        )
-    return CopyFailed(cluster, f"the push ended without an answer: {last}", "try again")
+        return ConnectionDropped(thing, f"the connection broke during a push: {last}", "try again")
+    return CopyFailed(thing, f"the push ended without an answer: {last}", "try again")
 
 
 def _mib(kib: str) -> str:

@@ -82,7 +82,7 @@ def _interpreter(name: str, facts: Facts, cluster: str) -> Layer:
         needed = standalone.glibc_needed()
         if needed > version_of(facts.glibc or "0"):
             raise InterpreterMissing(
-                cluster,
+                f"cluster {cluster}",
                 f"has no Python of the script's minor version, and the workspace's own needs glibc "
                 f"{needed[0]}.{needed[1]}, but the cluster has {facts.glibc}",
                 "install one there and give its path as python: /path/to/python",
@@ -103,7 +103,7 @@ def _package_fits(package: Package, content: Content, facts: Facts, cluster: str
     ours, theirs = (f"{side.system} {side.arch}" for side in (workspace, facts))
     if ours != theirs:
         raise EnvironmentMismatch(
-            cluster,
+            f"cluster {cluster}",
             f"{name} is compiled for {ours}, but the cluster is {theirs}",
             "use an environment that is there already: kind existing",
         )
@@ -111,7 +111,7 @@ def _package_fits(package: Package, content: Content, facts: Facts, cluster: str
     if needed > version_of(facts.glibc or "0"):
         has = f"glibc {facts.glibc}" if facts.glibc else "a C library other than glibc"
         raise EnvironmentMismatch(
-            cluster,
+            f"cluster {cluster}",
             f"{name} needs glibc {needed[0]}.{needed[1]} or newer, but the cluster has {has}",
             f"install an older build of {package.installed.name} in the workspace, leave it out "
             "(exclude), or use an environment that is there already (kind existing)",

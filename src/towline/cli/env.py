@@ -1,0 +1,216 @@
+"""``towline env``: Python environments on the clusters."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from towline.cli import _output as output
+from towline.cli._output import JsonOption
+
+if TYPE_CHECKING:
+    from towline.clusters import ClusterFacts, Shell
+    from towline.environments import EnvironmentRequest, Held
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Python environments on the clusters.",
+)
+
+Cluster = Annotated[str, typer.Argument(help="Name of the cluster.", show_default=False)]
+Root = Annotated[str | None, typer.Option(help="Folder of environments on the cluster.")]
+
+
+@app.command("list")
+def list_(cluster: Cluster, root: Root = None, json: JsonOption = False) -> None:
+    """List the environments on a cluster, the last used first."""
+    from towline.environments import list_environments
+
+    connection, facts = _reach(cluster)
+    with output.working(f"counting files on {cluster}"):
+        held = list_environments(connection, facts, root=root)
+    if json:
+        output.print_json([asdict(item) for item in held])
+        return
+    output.print_table(
+        ("environment", "MiB", "last used", "used by"),
+        [(i.name, _mib(i), _age(i.last_used), ", ".join(i.used_by)) for i in held],
+        empty=f"No environments on {cluster}; runs bring them, or: towline env check {cluster}",
+        numbers=("MiB",),
+    )
+
+
+@app.command()
+def show(
+    cluster: Cluster,
+    name: Annotated[str | None, typer.Argument(help="Environment; default: the last used.")] = None,
+    root: Root = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what an environment is made of: exact packages, Python, when and by whom."""
+    from towline.environments import list_environments, lock_record
+    from towline.errors import EnvironmentFault
+
+    connection, facts = _reach(cluster)
+    if name is None:
+        held = list_environments(connection, facts, root=root, sizes=False)
+        name = next((item.name for item in held if not item.is_interpreter), None)
+        if name is None:
+            raise EnvironmentFault(
+                f"cluster {cluster}", "has no environments", f"towline env check {cluster}"
+            )
+    lock = lock_record(connection, facts, name, root=root)
+    if json:
+        output.print_json({"name": name, **lock})
+        return
+    built = lock.get("built", {})
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(built.get("at", 0)))
+    rows: list[tuple[str, object]] = [("environment", name), ("kind", lock.get("kind"))]
+    if "packages" in lock:
+        rows += [
+            ("python", lock.get("python")),
+            ("platform", lock.get("platform")),
+            ("built", f"{when} by {built.get('by')} on {built.get('on')}"),
+        ]
+    output.print_table(None, rows)
+    pins = lock.get("packages", [])
+    output.print_table(
+        ("package", "version", "source"),
+        [(p["name"], p["version"], p.get("editable") or p.get("source") or "") for p in pins],
+    )
+
+
+@app.command(epilog="Example: towline env check onprem --kind existing --conda-env science")
+def check(
+    cluster: Cluster,
+    kind: Annotated[
+        Literal["sync", "existing"],
+        typer.Option(help="sync: a copy of this Python's packages. existing: one that is there."),
+    ] = "sync",
+    package: Annotated[
+        list[str] | None, typer.Option(help="sync: only this and its needs; may be repeated.")
+    ] = None,
+    python: Annotated[
+        str | None, typer.Option(help="Python there: a path, 3.11, or workspace (send ours).")
+    ] = None,
+    prefix: Annotated[str | None, typer.Option(help="existing: folder of a venv.")] = None,
+    conda_env: Annotated[str | None, typer.Option(help="existing: name or folder.")] = None,
+    conda_dir: Annotated[str, typer.Option(help="existing: conda's folder.")] = "~/miniconda3",
+    module: Annotated[
+        list[str] | None, typer.Option(help="Module to load first; may be repeated.")
+    ] = None,
+    root: Root = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring an environment to a cluster as a run would, and try it there."""
+    request = _request(
+        kind=kind,
+        packages=tuple(package) if package else None,
+        python=python,
+        prefix=prefix,
+        conda_env=conda_env,
+        conda_dir=conda_dir,
+        modules=tuple(module or ()),
+        root=root,
+    )
+    _try(cluster, request, json=json)
+
+
+@app.command()
+def gc(
+    cluster: Cluster,
+    older_than: Annotated[
+        float, typer.Option(min=0, help="Days for which nobody has used it.")
+    ] = 30,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    root: Root = None,
+    json: JsonOption = False,
+) -> None:
+    """Delete environments that no run uses and nobody has used for a while."""
+    from towline.environments import delete, list_environments, to_delete
+
+    connection, facts = _reach(cluster)
+    held = list_environments(connection, facts, root=root)
+    going = to_delete(held, older_than_days=older_than, now=time.time())
+    if not dry_run:
+        going = [item for item in going if delete(connection, facts, item, root=root)]
+    if json:
+        output.print_json([asdict(item) for item in going])
+        return
+    done = "would go" if dry_run else "deleted"
+    for item in going:
+        typer.echo(f"{done}: {item.name} ({_mib(item)} MiB)")
+    typer.echo(f"{len(going)} of {len(held)} {done}")
+
+
+def _try(cluster: str, request: EnvironmentRequest, *, json: bool) -> None:
+    from towline.environments import preflight, realise
+
+    connection, facts = _reach(cluster)
+    started = time.monotonic()
+    states: list[dict[str, Any]] = []
+
+    def report(event: str, **what: Any) -> None:
+        states.append({"event": event, **what})
+
+    with output.working(f"environment on {cluster}"):
+        environment = realise(request, connection, facts, cluster=cluster, report=report)
+        ready = time.monotonic()
+        passed = preflight(environment, connection, cluster=cluster, executor="check")
+    worker = passed.worker
+    if json:
+        about = {
+            "key": environment.key,
+            "python": environment.python,
+            "seconds": round(time.monotonic() - started, 3),
+            "worker": asdict(worker),
+            "warnings": passed.warnings,
+        }
+        output.print_json(about)
+        return
+    pushed = any(state.get("pushed") for state in states)
+    how = "brought there" if pushed else "there already"
+    output.print_step("ok", "environment", f"{environment.key}, {how}", seconds=ready - started)
+    found = f"Python {worker.version}, Parsl {worker.parsl}, {environment.python}"
+    output.print_step("ok", "pre-flight", found, seconds=time.monotonic() - ready)
+    for warning in passed.warnings:
+        output.print_step("warn", "pre-flight", warning)
+
+
+def _request(**values: Any) -> EnvironmentRequest:
+    from pydantic import ValidationError
+
+    from towline.environments import EnvironmentRequest
+    from towline.errors import DefinitionError
+
+    try:
+        return EnvironmentRequest(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "--" + "-".join(map(str, first["loc"])) if first["loc"] else "options"
+        raise DefinitionError(where, first["msg"].removeprefix("Value error, ")) from error
+
+
+def _reach(name: str) -> tuple[Shell, ClusterFacts]:
+    from towline.clusters import ClusterStore, connect, load_facts
+
+    definition = ClusterStore().load(name)
+    connection = connect(definition)
+    return connection, load_facts(definition, connection)
+
+
+def _mib(item: Held) -> str:
+    return "" if item.size_kb is None else str(item.size_kb // 1024)
+
+
+def _age(moment: int) -> str:
+    if not moment:
+        return ""
+    days = (time.time() - moment) / 86400
+    return "today" if days < 1 else f"{days:.0f} days ago"
