@@ -251,10 +251,7 @@ def login(name: ClusterName) -> None:
         typer.echo(f"{name}: the shared connection is open already")
         return
     connection.login()
-    typer.echo(
-        f"{name}: logged in; the connection serves all of Towline until it was unused "
-        f"for {definition.persist_seconds} s"
-    )
+    typer.echo(f"{name}: logged in; this connection now serves every Towline command")
 
 
 @app.command(epilog="Example: towline cluster remove onprem")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 import socket
@@ -28,7 +29,14 @@ def look_at_link(visit: Visit) -> Finding:
     ssh = connection(visit)
     tag = f"check-{secrets.token_hex(4)}"
     python = visit.facts.agent_python(visit.definition.python) or "python3"
-    link = Link(ssh, tag, python=python, lease_seconds=LEASE_SECONDS)
+    link = Link(
+        ssh,
+        tag,
+        python=python,
+        root=visit.facts.root,
+        lease_seconds=LEASE_SECONDS,
+        thing=visit.thing,
+    )
     visit.ending.callback(link.close)
     link.start()
     visit.tag, visit.token = tag, secrets.token_hex(16)
@@ -110,7 +118,7 @@ cd && {shlex.join([*srun, "sh", "-c", check, "node_check", *told])} </dev/null
 
 def waited_in_vain(srun_said: str) -> bool:
     """Return whether srun gave up because no node was free in time."""
-    return "mmediate" in srun_said
+    return bool(re.search("nodes are busy|immediate|not available", srun_said, re.IGNORECASE))
 
 
 def _preferred_partition(visit: Visit) -> str | None:

@@ -77,7 +77,7 @@ def look_at_connection(visit: Visit) -> Finding:
     ssh = connection(visit)
     if ssh.is_open():
         return Finding("the shared connection is open")
-    ssh.open(timeout=OPEN_SECONDS)
+    ssh.open(timeout=OPEN_SECONDS, fresh=True)
     return Finding("host key known, logged in")
 
 

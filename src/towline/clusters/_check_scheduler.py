@@ -24,8 +24,8 @@ def look_at_scheduler(visit: Visit) -> Finding:
         raise SchedulerMissing(
             visit.thing,
             f"no {', '.join(missing)} on the controller{other}",
-            "for a host without a scheduler: towline cluster add NAME --type ssh --host "
-            f"{visit.definition.host}; otherwise put Slurm's bin folder on PATH in ~/.bashrc there",
+            "if it has no scheduler, set 'type: ssh' in its file ('towline cluster show "
+            f"{visit.definition.name}' names it); else put Slurm's bin folder on PATH there",
         )
     version = f"Slurm {facts.scheduler_version}".strip()
     if why := facts.unknown.get("partitions"):

@@ -66,7 +66,7 @@ def choose(
     for address in slurmctld:
         if address in addresses:
             return Choice(address, "nodes reach Slurm's own controller there")
-    private = [address for address in addresses if ipaddress.ip_address(address).is_private]
+    private = [address for address in addresses if not ipaddress.ip_address(address).is_global]
     inside = [address for address in private if address != reached_at]
     if inside:
         return Choice(inside[0], "a private address that SSH did not come in on", guessed=True)

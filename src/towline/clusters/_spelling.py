@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -53,6 +54,16 @@ SshWord = Annotated[
         "must be one word without quotes, shell signs and a '-' in front",
     ),
 ]
+
+
+def _ipv4(text: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        raise ValueError("must be an IPv4 address of the controller") from None
+
+
+IPv4 = Annotated[str, AfterValidator(_ipv4)]
 LocalPath = Annotated[
     str, Spelling(r"(/|~/)[^\n\0]*", "must be an absolute path, or start with ~/")
 ]

@@ -78,7 +78,10 @@ def keep_last_known(facts: ClusterFacts, before: ClusterFacts | None) -> Cluster
     """Return facts with the earlier values of those that could not be observed this time."""
     if before is None or not facts.unknown:
         return facts
-    return facts.model_copy(update={name: getattr(before, name) for name in facts.unknown})
+    kept = set(facts.unknown)
+    if facts.node_address_guessed:  # no node could be asked the way this time
+        kept |= {"node_address", "node_address_reason", "node_address_guessed"}
+    return facts.model_copy(update={name: getattr(before, name) for name in kept})
 
 
 def _file(name: str) -> Path:

@@ -35,10 +35,7 @@ def probe(shell: Shell, definition: ClusterDefinition) -> ClusterFacts:
     """
     started = time.monotonic()
     result = shell.run(probe_script(definition), timeout=PROBE_SECONDS)
-    answer = (
-        result.stdout if isinstance(result.stdout, str) else result.stdout.decode(errors="replace")
-    )
-    facts = read_answer(answer, definition)
+    facts = read_answer(result.stdout, definition)
     return facts.model_copy(
         update={"observed_at": time.time(), "seconds": round(time.monotonic() - started, 3)}
     )
@@ -48,7 +45,8 @@ def probe_script(definition: ClusterDefinition) -> str:
     """Return the POSIX sh script that looks at this cluster."""
     script = resources.files("towline.clusters").joinpath("probe.sh").read_text(encoding="utf-8")
     wants_slurm = "yes" if definition.type == "slurm" else "no"
-    return f"root={shlex.quote(definition.root)}\nwants_slurm={wants_slurm}\n{script}"
+    settings = f"root={shlex.quote(definition.root)}\nwants_slurm={wants_slurm}\n"
+    return f"# Towline's probe\n{settings}{script}"
 
 
 def read_answer(text: str, definition: ClusterDefinition) -> ClusterFacts:
@@ -124,8 +122,8 @@ def _unknown(answer: Answer) -> dict[str, str]:
     unknown = {}
     for fact, command in (("partitions", "sinfo"), ("jobs", "squeue"), ("accounting", "sacct")):
         code = first(answer, f"!{command}")
-        said = "; ".join(answer[command][:3])
-        if code in ("", "0") or "accounting storage is disabled" in said.lower():
+        said = (answer[command] or ["it said nothing"])[-1].removeprefix(f"{command}: ")
+        if code in ("", "0") or "storage is disabled" in said.lower():
             continue
         late = int(code) in NO_ANSWER
         unknown[fact] = f"{command} gave no answer in time" if late else f"{command}: {said}"
