@@ -28,6 +28,9 @@ class Shell(Protocol):
     ) -> CommandResult:
         """Run a script and return what it answered within ``timeout`` seconds."""
 
+    def argv(self, command: str) -> list[str]:
+        """Return the local command that runs ``command`` there, its stdio as raw bytes."""
+
 
 class LocalShell:
     """The machine that Towline runs on, as the controller of a cluster of type `local`."""
@@ -77,6 +80,10 @@ class LocalShell:
             raise SiteError(f"cluster {self.name}", said)
         seconds = time.monotonic() - started
         return CommandResult(process.returncode, _text(stdout), _text(stderr), seconds)
+
+    def argv(self, command: str) -> list[str]:
+        """Return the argv of a process that runs ``command`` with this machine's ``sh``."""
+        return ["/bin/sh", "-c", command]
 
 
 def _text(data: bytes) -> str:

@@ -1,8 +1,8 @@
 """The workspace's own interpreter as a folder that runs anywhere on a like machine.
 
 The interpreter, its standard library, and the shared libraries they need beyond those of every
-Linux, laid out as Python expects. `patchelf` tells the files to look for their libraries beside them
-(an RPATH relative to the file), so that no variable leaks into the programs that tasks start.
+Linux, laid out as Python expects. `patchelf` tells the files to look for their libraries beside
+them (an RPATH relative to the file), so that no variable leaks into the programs that tasks start.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@
 #   mkdir MESSAGE, space FREE_KB, files FREE, tar MESSAGE, finish EXIT_CODE
 
 umask 077
+export LC_ALL=C
 refuse() { echo "@@refused=$*"; exit 1; }
 
 target=$root/$name
