@@ -126,6 +126,7 @@ def test_job_outlives_its_controllers_power_cycle(healthy_testbed: Testbed) -> N
     state = f"squeue -h -j {job} -o %T"
     until(lambda: "RUNNING" in healthy_testbed.ssh("onprem", state).stdout, "the job runs")
     healthy_testbed.exec("onprem-ctl", ["touch", "/root/the-job-ran"])
+    healthy_testbed.exec("onprem-ctl", ["scontrol", "update", f"JobId={job}", "Comment=again"])
     saved = ["find", "/var/lib/slurm/ctld/job_state", "-newer", "/root/the-job-ran"]
     until(lambda: bool(healthy_testbed.exec("onprem-ctl", saved).stdout), "slurmctld has saved")
     healthy_testbed.power_cycle("onprem-ctl")

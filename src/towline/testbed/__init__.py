@@ -8,7 +8,7 @@ with Testbed(folder) as testbed:
 
 from __future__ import annotations
 
-from towline.testbed.command_faults import CommandFault
+from towline.testbed.command_faults import CommandFault, FaultKind
 from towline.testbed.requirements import install_line, missing_packages, what_is_missing
 from towline.testbed.testbed import ClusterInfo, Fault, Testbed
 
@@ -16,6 +16,7 @@ __all__ = [
     "ClusterInfo",
     "CommandFault",
     "Fault",
+    "FaultKind",
     "Testbed",
     "install_line",
     "missing_packages",

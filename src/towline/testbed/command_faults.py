@@ -49,7 +49,7 @@ _BODIES = {
     ),
 }
 
-Kind = Literal["hang", "fail", "late", "late_answer", "lost_answer"]
+FaultKind = Literal["hang", "fail", "late", "late_answer", "lost_answer"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class CommandFault:
 
     """
 
-    kind: Kind
+    kind: FaultKind
     seconds: float = 0.0
     message: str = ""
     exit_code: int = 1

@@ -22,14 +22,14 @@ _SOURCES = Path(__file__).parents[2]
 
 
 def start(
-    folder: Path, *, accounting: bool, die_with_parent: bool, progress: Callable[[str], None]
+    folder: Path, *, accounting: bool, end_with: int | None, progress: Callable[[str], None]
 ) -> subprocess.Popen[str]:
     """Boot a testbed and return once every node of it is idle.
 
     Args:
         folder: its state folder; absent, empty, or left by a testbed that has ended.
         accounting: run slurmdbd and MariaDB on the cloud cluster.
-        die_with_parent: the testbed ends when this process ends, however that happens.
+        end_with: the testbed ends when this process (its number) ends, however that happens.
         progress: told what is done next.
 
     Returns:
@@ -42,8 +42,8 @@ def start(
     """
     if missing := requirements.what_is_missing(accounting):
         raise TestbedError("testbed", "; ".join(missing), requirements.install_line(accounting))
+    parent = _open_process(end_with) if end_with is not None else None
     _take_folder(folder)
-    parent = os.pidfd_open(os.getpid()) if die_with_parent else None
     options = {"folder": str(folder), "accounting": accounting, "parent": parent}
     namespaces = ["--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
     supervisor = [sys.executable, "-m", "towline.testbed.supervisor", json.dumps(options)]
@@ -69,6 +69,13 @@ def start(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return process
+
+
+def _open_process(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        raise TestbedError(f"process {pid}", f"cannot be watched: {error.strerror}") from None
 
 
 def _take_folder(folder: Path) -> None:

@@ -83,6 +83,7 @@ class Testbed:
         state_folder: the testbed's own folder; created, and removed at the end.
         accounting: run slurmdbd and MariaDB on ``cloud`` (4 more seconds, 200 MB of memory).
         die_with_parent: end with this process, even by ``kill -9``.
+        end_with: end with the process of this number instead.
         progress: told what is done next while booting.
 
     """
@@ -95,12 +96,13 @@ class Testbed:
         accounting: bool = False,
         die_with_parent: bool = True,
         progress: Callable[[str], None] | None = None,
+        end_with: int | None = None,
     ) -> None:
         self.folder = Path(state_folder).absolute()
         self.gate: Gate = two_clusters().gate
         self.clusters = {c.name: _info(c) for c in two_clusters().clusters}
         self._accounting = accounting
-        self._die_with_parent = die_with_parent
+        self._end_with = os.getpid() if die_with_parent and end_with is None else end_with
         self._progress = progress or (lambda _: None)
         self._process: subprocess.Popen[str] | None = None
 
@@ -133,7 +135,7 @@ class Testbed:
         self._process = launch.start(
             self.folder,
             accounting=self._accounting,
-            die_with_parent=self._die_with_parent,
+            end_with=self._end_with,
             progress=self._progress,
         )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from towline.testbed.spec import Cluster, Gate, Spec
 
-SSH_CONFIG = Path("workspace/ssh_config")
+SSH_CONFIG = Path("ssh_config")
 ONE_TIME_CODE = Path("workspace/one-time-code")
 _CONNECT = Path(__file__).with_name("connect.py")
 
