@@ -7,16 +7,16 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from towline.errors import RunNotFound, TowlineError
-from towline.runs.ending import Leftover
+from towline.runs.ending import Ending, Leftover, final_facts
 from towline.runs.folder import VARIABLE, RunFolder
 from towline.runs.locks import take_for_life
 from towline.runs.state import RunState
+from towline.runs.view import fold
 
 
 class AttachedRun:
@@ -56,14 +56,11 @@ class AttachedRun:
             state = RunState.CANCELLED
         if isinstance(error, TowlineError):
             self.report("error", **error.as_dict())
-        self.report(
-            "ended",
-            state=state.value,
-            exit_code=exit_code_of(error, bool(leftovers)),
-            reason="" if error is None else f"{type(error).__name__}: {error}".splitlines()[0],
-            seconds=round(time.monotonic() - self._began, 3),
-            leftovers=[asdict(item) for item in leftovers],
-        )
+        reason = "" if error is None else f"{type(error).__name__}: {error}".splitlines()[0]
+        ending = Ending(state, exit_code_of(error, bool(leftovers)), reason)
+        view = fold(self.folder.events.read())
+        seconds = time.monotonic() - self._began
+        self.report("ended", **final_facts(view, ending, seconds, leftovers))
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from towline.runs.folder import RunFolder
 from towline.runs.ledger import FileLedger
 from towline.runs.script import Outcome
 from towline.runs.state import RunState
+from towline.runs.view import RunView
 
 Report = Callable[..., None]
 
@@ -81,6 +82,21 @@ def judge(
     if disk_full:
         reason += "; the disk that holds the run folder is full"
     return Ending(RunState.FAILED, code, reason)
+
+
+def final_facts(
+    view: RunView, ending: Ending, seconds: float, leftovers: Sequence[Leftover]
+) -> dict[str, Any]:
+    """Return the facts of the ``ended`` event: enough to list a run without reading the others."""
+    return {
+        "state": ending.state.value,
+        "exit_code": ending.exit_code,
+        "reason": ending.reason,
+        "seconds": round(seconds, 3),
+        "tasks": {"done": view.done, "failed": view.failed, "total": view.total},
+        "clusters": sorted(view.clusters),
+        "leftovers": [asdict(item) for item in leftovers],
+    }
 
 
 def last_exception(tail: str) -> str | None:

@@ -166,9 +166,15 @@ class RunFolder:
         write_whole(self.supervisor_json, json.dumps(ProcessIdentity.own().as_dict()) + "\n")
 
     @classmethod
+    def remember_number(cls, number: int) -> None:
+        """Keep a number from being given again once its folder is deleted."""
+        if number > _remembered():
+            write_whole(runs_folder() / "highest-number", f"{number}\n")
+
+    @classmethod
     def _claim_number(cls) -> RunFolder:
         runs_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-        number = max(_numbers(), default=0)
+        number = max([*_numbers(), _remembered()])
         while True:
             number += 1
             path = runs_folder() / str(number)
@@ -204,3 +210,10 @@ def _numbers() -> list[int]:
         return [int(entry.name) for entry in os.scandir(runs_folder()) if entry.name.isdigit()]
     except FileNotFoundError:
         return []
+
+
+def _remembered() -> int:
+    try:
+        return int((runs_folder() / "highest-number").read_text())
+    except (OSError, ValueError):
+        return 0

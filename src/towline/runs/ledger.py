@@ -7,7 +7,7 @@ import os
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class Entry:
     kind: str
     cluster: str
     created: bool = False
+    removed: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -61,20 +62,24 @@ class FileLedger:
 
     def open_entries(self) -> list[Entry]:
         """Return what is not known to be gone, in the order in which it was intended."""
+        return [entry for entry in self.all_entries() if not entry.removed]
+
+    def all_entries(self) -> list[Entry]:
+        """Return everything that was intended, in that order, gone or not."""
         entries: dict[str, Entry] = {}
         for record, _ in read_lines(self.path):
             entry, state = record.get("entry"), record.get("state")
             facts = record.get("facts", {})
             if not isinstance(entry, str) or not isinstance(facts, dict):
                 continue
+            known = entries.get(entry)
             if state == "intended":
                 kind, cluster = str(record.get("kind", "")), str(record.get("cluster", ""))
                 entries[entry] = Entry(entry, kind, cluster, facts=facts)
-            elif state == "created" and (known := entries.get(entry)):
-                merged = {**known.facts, **facts}
-                entries[entry] = Entry(entry, known.kind, known.cluster, True, merged)
-            elif state == "removed":
-                entries.pop(entry, None)
+            elif known and state == "created":
+                entries[entry] = replace(known, created=True, facts={**known.facts, **facts})
+            elif known and state == "removed":
+                entries[entry] = replace(known, removed=True)
         return list(entries.values())
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from towline.runs.state import RunState
-from towline.runs.view import BlockView, ClusterView, ExecutorView, RunView
+from towline.runs.view import LINK_DOWN, BlockView, ClusterView, ExecutorView, RunView
 
 Line = list[tuple[str, str]]
 """Pieces of text, each with its style: ``bold``, ``dim``, a colour, or nothing."""
@@ -61,7 +61,12 @@ def status_lines(view: RunView, now: float) -> list[Line]:
     if view.script_over or view.state is RunState.CANCELLING:
         doing = view.cleaning or "waiting for the script"
         return [head, [("  cleaning up  ", ""), (doing, "dim")]]
-    rows = [_cluster_row(cluster, now) for cluster in view.clusters.values() if cluster.doing]
+    busy = {executor.cluster for executor in view.executors.values()}
+    rows = [
+        _cluster_row(cluster, now)
+        for cluster in view.clusters.values()
+        if cluster.doing or cluster.name not in busy
+    ]
     rows += [
         _executor_row(executor, now)
         for executor in view.executors.values()
@@ -81,7 +86,7 @@ def _cluster_row(cluster: ClusterView, now: float) -> tuple[str, str, str]:
     if phase is None:
         return cluster.name, "ready", "dim"
     detail = f": {phase.detail}" if phase.detail else ""
-    trouble = phase.name == "link" and cluster.link in ("down", "lost")
+    trouble = phase.name == LINK_DOWN
     what = f"{phase.name}{detail}  {duration(now - phase.since)}"
     return cluster.name, what, "yellow" if trouble else "cyan"
 
@@ -150,20 +155,19 @@ def summary_lines(view: RunView, folder: Path) -> list[Line]:
     ]
     if view.total:
         head.append((f", {tasks(view.done, view.failed, view.total)}", ""))
+    if not view.leftovers:
+        head += [(", leftovers: ", ""), *[(words, "green") for words in leftover_words(view)]]
     lines = [head]
     succeeded = view.state is RunState.SUCCEEDED and view.exit_code == 0
     if not succeeded and view.reason:
-        lines.append([("  because     ", "dim"), (view.reason, "")])
-    left = leftover_words(view)
-    for number, words in enumerate(left):
-        name = "leftovers:" if number == 0 else ""
-        style = "green" if words == "none" else "yellow"
-        lines.append([(f"  {name:<10}  ", "dim"), (words, style)])
-    if left != ["none"]:
-        lines.append([("  next        ", "dim"), _command("leftovers", view.number, " --remove")])
+        lines.append([("  because    ", "dim"), (view.reason, "")])
+    if view.leftovers:
+        for words in leftover_words(view):
+            lines.append([("  leftover   ", "dim"), (words, "yellow")])
+        lines.append([("  next       ", "dim"), _command("leftovers", view.number, " --remove")])
     if not succeeded:
-        lines.append([("  look        ", "dim"), _command("show", view.number)])
-    lines.append([("  logs        ", "dim"), (short_path(folder), "")])
+        lines.append([("  look       ", "dim"), _command("show", view.number)])
+    lines.append([("  folder     ", "dim"), (short_path(folder), "")])
     return lines
 
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 from towline.errors import RunError
+from towline.runs.ending import tail_of
 from towline.runs.folder import VARIABLE, RunFolder
+from towline.runs.liveness import final_event
+from towline.runs.state import RunState
+
+START_SECONDS = 30.0
 
 
 def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
@@ -18,6 +24,51 @@ def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
 
     """
     return _start(folder)
+
+
+def is_up(folder: RunFolder, supervisor: subprocess.Popen[bytes]) -> bool:
+    """Say whether a supervisor just started has taken the run over; end the run when it died.
+
+    Then the run's ``ended`` event says why, in the supervisor's own last words.
+    """
+    if folder.keeper() is not None:
+        return True
+    code = supervisor.poll()
+    if code is None:
+        return False
+    if folder.keeper() is None and final_event(folder) is None:
+        lines = tail_of(folder.supervisor_log).split("\n")
+        words = next((line for line in reversed(lines) if line.strip()), f"exit code {code}")
+        folder.events.append(
+            "ended",
+            state=RunState.FAILED.value,
+            exit_code=RunError.exit_code,
+            reason=f"the run's supervisor did not start: {words}",
+            seconds=0.0,
+            leftovers=[],
+        )
+    return True
+
+
+def start_detached(folder: RunFolder) -> None:
+    """Start a supervisor and return when the run no longer needs this process.
+
+    Raises:
+        RunError: when it does not start; the run has then ended.
+
+    """
+    supervisor = start_supervisor(folder)
+    deadline = time.monotonic() + START_SECONDS
+    while not is_up(folder, supervisor):
+        if time.monotonic() > deadline:
+            raise RunError(
+                f"run {folder.number}",
+                f"its supervisor has not spoken for {START_SECONDS:.0f} s",
+                f"towline run show {folder.number}, and {folder.supervisor_log}",
+            )
+        time.sleep(0.02)
+    if folder.keeper() is None and (last := final_event(folder)):
+        raise RunError(f"run {folder.number}", str(last.facts["reason"]))
 
 
 def start_reaper(folder: RunFolder) -> subprocess.Popen[bytes]:

@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from towline.runs.descendants import end_processes
@@ -22,6 +21,7 @@ from towline.runs.ending import (
     Sweep,
     disk_is_full,
     engine_sweep,
+    final_facts,
     judge,
     last_exception,
     sweep_clusters,
@@ -35,6 +35,7 @@ from towline.runs.process import start_mark
 from towline.runs.record import Recorder
 from towline.runs.script import Outcome, adopt_orphans, start_script
 from towline.runs.state import RunState, advance
+from towline.runs.view import fold
 
 ESCALATION = ((signal.SIGINT, 10.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
 """What a cancelled script is sent, and the seconds before the next; SIGINT lets it clean up."""
@@ -71,7 +72,7 @@ class Supervisor:
         ending = judge(
             outcome,
             cancelled=self.state is RunState.CANCELLING,
-            error=self._last_error(),
+            error=fold(self.folder.events.read()).error,
             exception=last_exception(tail_of(self.folder.stderr_log)),
             disk_full=disk_is_full(self.folder),
             leftovers=leftovers,
@@ -132,21 +133,12 @@ class Supervisor:
         here = [Leftover("this machine", "process", str(p.pid), p.arguments[0]) for p in stuck]
         return here + sweep_clusters(self.folder, self._sweep, self.report)
 
-    def _last_error(self) -> dict[str, object] | None:
-        errors = [event.facts for event in self.folder.events.read() if event.name == "error"]
-        return errors[-1] if errors else None
-
     def _end(self, ending: Ending, leftovers: list[Leftover]) -> None:
         self.report.free()
         self.state = advance(self.state, ending.state)
-        self.report(
-            "ended",
-            state=ending.state.value,
-            exit_code=ending.exit_code,
-            reason=ending.reason,
-            seconds=round(time.monotonic() - self._began, 3),
-            leftovers=[asdict(item) for item in leftovers],
-        )
+        view = fold(self.folder.events.read())
+        seconds = time.monotonic() - self._began
+        self.report("ended", **final_facts(view, ending, seconds, leftovers))
 
 
 def _collect(script: int) -> Outcome | None:

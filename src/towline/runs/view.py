@@ -201,13 +201,16 @@ def _link(view: RunView, event: Event) -> None:
     cluster.link = str(event.facts.get("state", ""))
     if cluster.link == "starting":
         cluster.enter("link", event.time)
+    elif cluster.link == "down":
+        cluster.enter(LINK_DOWN, event.time, "reconnecting; tasks go on")
+    elif cluster.link == "lost":
+        cluster.enter(LINK_DOWN, event.time, "lost, starting anew")
     elif cluster.link in ("up", "resumed", "closed"):
         cluster.leave("link", event.time, event.facts.get("seconds"))
-    elif cluster.link in ("down", "lost"):
-        cluster.enter("link", event.time, _LINK_TROUBLE[cluster.link])
+        cluster.leave(LINK_DOWN, event.time, event.facts.get("seconds"), cluster.link)
 
 
-_LINK_TROUBLE = {"down": "down, reconnecting; tasks go on", "lost": "lost, starting anew"}
+LINK_DOWN = "link down"
 
 
 def _block(view: RunView, event: Event) -> None:
@@ -267,6 +270,11 @@ def _cleanup(view: RunView, event: Event) -> None:
     view.cleaning = f"{where}: {text}" if where else text
 
 
+def _reaping(view: RunView, _: Event) -> None:
+    view.script_over = True
+    view.cleaning = "after the supervisor, which has vanished"
+
+
 def megabytes(done: float, total: float) -> str:
     """Return progress in bytes as people read it: ``12/30 MB``; small ones in kB."""
     unit, name = (1e6, "MB") if total >= 1e6 else (1e3, "kB")
@@ -290,4 +298,5 @@ _STEPS = {
     "warning": _warning,
     "error": _error,
     "cleanup": _cleanup,
+    "reaping": _reaping,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from towline.errors import RunError
@@ -14,8 +14,8 @@ from towline.runs.events import Event
 from towline.runs.folder import RunFolder
 from towline.runs.inbox import SignalInbox
 from towline.runs.liveness import final_event, keeper_vanished
-from towline.runs.screen import Screen
-from towline.runs.spawn import start_reaper
+from towline.runs.screen import Screen, pass_through
+from towline.runs.spawn import is_up, start_reaper
 from towline.runs.view import RunView, fold
 
 LOOK_SECONDS = 0.05  # between two looks at the run's files
@@ -46,9 +46,22 @@ class Tail:
 
 
 class Watcher:
-    """Show one run; the run does not need it, and goes on when it leaves."""
+    """Show one run; the run does not need it, and goes on when it leaves.
 
-    def __init__(self, folder: RunFolder, screen: Screen) -> None:
+    Args:
+        folder: the run's.
+        screen: where to show it.
+        start: starts the run's supervisor; None to watch a run that has one already. It is called
+            when Ctrl-C is already looked after, so that no run starts unwatched.
+
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        screen: Screen,
+        start: Callable[[], subprocess.Popen[bytes]] | None = None,
+    ) -> None:
         self.folder = folder
         self.view = RunView()
         self._screen = screen
@@ -60,6 +73,8 @@ class Watcher:
         self._asked_to_cancel = False
         self._told = False
         self._looked = time.monotonic()
+        self._start = start
+        self._starting: subprocess.Popen[bytes] | None = None
         self._reaper: subprocess.Popen[bytes] | None = None
 
     def watch(self) -> int:
@@ -69,6 +84,8 @@ class Watcher:
         """
         inbox = SignalInbox(signal.SIGINT, signal.SIGTERM)
         try:
+            if self._start is not None:
+                self._starting = self._start()
             while True:
                 ended = self._show()
                 if ended is not None:
@@ -140,7 +157,11 @@ class Watcher:
             self._screen.say(str(error))
 
     def _look_after(self) -> None:
-        """Have a run cleaned up whose supervisor has vanished."""
+        """Have a run ended whose supervisor did not start, or has vanished."""
+        if self._starting is not None:
+            if not is_up(self.folder, self._starting):
+                return
+            self._starting = None
         if time.monotonic() - self._looked < ALIVE_SECONDS:
             return
         self._looked = time.monotonic()
@@ -151,3 +172,34 @@ class Watcher:
 
     def _where(self) -> str:
         return f"towline run show {self.folder.number}"
+
+
+class Follower:
+    """Print one of a run's files, and what is added to it until the run has ended."""
+
+    def __init__(self, folder: RunFolder, path: Path) -> None:
+        self._folder = folder
+        self._tail = Tail(path)
+        self._written = 0
+
+    def print(self, *, follow: bool) -> int:
+        """Write the file to stdout, unchanged; return how many bytes there were."""
+        while True:
+            over = not follow or final_event(self._folder) is not None
+            for data in self._tail.read():
+                self._written += len(data)
+                pass_through("stdout", data)
+            if over:
+                return self._written
+            if keeper_vanished(self._folder):
+                return self._written
+            time.sleep(LOOK_SECONDS)
+
+
+def wait_for_end(folder: RunFolder) -> Event:
+    """Return a run's last event once it is there; clean up if its supervisor vanishes."""
+    while (last := final_event(folder)) is None:
+        if keeper_vanished(folder):
+            start_reaper(folder).wait()
+        time.sleep(LOOK_SECONDS)
+    return last
