@@ -42,6 +42,7 @@ def test_a_bad_name_is_refused_with_the_rule(name: str) -> None:
         ({"host": "h", "partitions": "gpu"}, "partitions must be a list, not 'gpu'"),
         ({"host": "h", "identity_file": "key"}, "identity_file must be an absolute path"),
         ({"host": "h", "root": "~bob/x"}, "root must be an absolute path"),
+        ({"host": "h", "address": "ctl"}, "address must be an IPv4 address of the controller"),
         ({"host": "h", "python": "python3"}, "python must be an absolute path"),
         ({"host": "h", "hsot": "x"}, "unknown key 'hsot'; did you mean 'host'?"),
     ],

@@ -26,6 +26,7 @@ HERE = define("here", type="local")
 @pytest.fixture(autouse=True)
 def towline_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOWLINE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # shims of a Python manager are slow
 
 
 class CountingShell(LocalShell):

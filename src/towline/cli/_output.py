@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -137,13 +137,18 @@ def print_step(
 
 
 @contextmanager
-def working(doing: str) -> Iterator[None]:
-    """Show on a terminal that something is going on, until the body ends; a pipe sees nothing."""
+def working(doing: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is going on until the body ends; a pipe sees nothing.
+
+    Yields:
+        What to call with another text to show.
+
+    """
     if not on_terminal(sys.stderr):
-        yield
+        yield lambda text: None
         return
-    with _console(sys.stderr).status(doing, spinner="dots"):
-        yield
+    with _console(sys.stderr).status(doing, spinner="dots") as status:
+        yield lambda text: status.update(text)
 
 
 def _console(stream: IO[str]) -> Console:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -122,7 +123,12 @@ def add(
     steps = _show_check(definition, json=json) if check else []
     if json:
         output.print_json(
-            {"name": name, "file": str(path), "steps": [step.as_dict() for step in steps]}
+            {
+                "name": name,
+                "file": str(path),
+                "usable": exit_code(steps) == 0 if check else None,
+                "steps": [step.as_dict() for step in steps],
+            }
         )
     elif exit_code(steps):
         typer.echo(f"The definition is kept. When it is put right: towline cluster check {name}")
@@ -204,7 +210,13 @@ def check(
     definition = ClusterStore().load(name)
     steps = _show_check(definition, json=json, deep=deep, partition=partition, account=account)
     if json:
-        output.print_json({"name": name, "steps": [step.as_dict() for step in steps]})
+        output.print_json(
+            {
+                "name": name,
+                "usable": exit_code(steps) == 0,
+                "steps": [step.as_dict() for step in steps],
+            }
+        )
     raise typer.Exit(exit_code(steps))
 
 
@@ -217,9 +229,16 @@ def _show_check(
     account: str | None = None,
 ) -> list[CheckStep]:
     steps: list[CheckStep] = []
-    left = examine(definition, deep=deep, partition=partition, account=account)
+    show: Callable[[str], None]
+    left = examine(
+        definition,
+        deep=deep,
+        partition=partition,
+        account=account,
+        starting=lambda doing: show(f"{definition.name}: {doing}"),
+    )
     while True:
-        with output.working(f"checking {definition.name}"):
+        with output.working(definition.name) as show:
             step = next(left, None)
         if step is None:
             break

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from towline.clusters._complaints import suggestion
 from towline.clusters._visit import Finding, Visit
 from towline.clusters.check_step import Status
@@ -105,14 +103,7 @@ def look_at_node_address(visit: Visit) -> Finding:
     detail = f"{facts.node_address}: {facts.node_address_reason}"
     if facts.node_address_guessed:
         return Finding(f"{detail} (a guess)", Status.WARN, f"check --deep tries it; or {say}")
-    if visit.definition.address and _is_foreign(facts.node_address, facts.addresses):
+    if visit.definition.address and facts.node_address not in facts.addresses:
         own = ", ".join(facts.addresses)
         return Finding(f"{detail}, but the controller has only {own}", Status.WARN, say)
     return Finding(detail)
-
-
-def _is_foreign(address: str, own: tuple[str, ...]) -> bool:
-    try:
-        return str(ipaddress.IPv4Address(address)) not in (*own, "127.0.0.1")
-    except ValueError:
-        return False  # a host name: who knows

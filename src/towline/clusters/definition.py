@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from towline.clusters._spelling import (
     HostName,
+    IPv4,
     LocalPath,
     Name,
     RemoteFolder,
@@ -55,9 +56,9 @@ class ClusterDefinition(BaseModel):
     ssh_config: LocalPath | None = Field(
         default=None, description="SSH configuration to use in place of `~/.ssh/config`."
     )
-    address: HostName | None = Field(
+    address: IPv4 | None = Field(
         default=None,
-        description="The controller's address as its nodes reach it; discovered when absent.",
+        description="The controller's IPv4 address as its nodes reach it; discovered when absent.",
     )
     python: RemoteProgram | None = Field(
         default=None,

@@ -25,6 +25,7 @@ class _Step:
     needs: tuple[str, ...] = ()
     types: frozenset[str] = ALL_TYPES
     deep: bool = False
+    patience: str = ""
 
 
 _REACH, _SYSTEM, _SCHEDULER, _NODE = _check_reach, _check_system, _check_scheduler, _check_node
@@ -32,7 +33,12 @@ _REACH, _SYSTEM, _SCHEDULER, _NODE = _check_reach, _check_system, _check_schedul
 STEPS = (
     _Step("definition", _REACH.look_at_definition),
     _Step("ssh configuration", _REACH.look_at_ssh_configuration, ("definition",), BY_SSH),
-    _Step("connection", _REACH.look_at_connection, ("ssh configuration",)),
+    _Step(
+        "connection",
+        _REACH.look_at_connection,
+        ("ssh configuration",),
+        patience=f"up to {_REACH.OPEN_SECONDS} s",
+    ),
     _Step("quiet shell", _REACH.look_at_quiet_shell, ("connection",), BY_SSH),
     _Step("system", _REACH.look_at_system, ("connection",)),
     _Step("folder and disk", _SYSTEM.look_at_home, ("system",)),
@@ -47,7 +53,14 @@ STEPS = (
         ("folder and disk", "Python for link", "address for nodes"),
         BY_SSH,
     ),
-    _Step("test job", _NODE.look_at_node, ("link", "partitions"), BY_SLURM, deep=True),
+    _Step(
+        "test job",
+        _NODE.look_at_node,
+        ("link", "partitions"),
+        BY_SLURM,
+        deep=True,
+        patience=f"waits for a node up to {_NODE.QUEUE_SECONDS} s",
+    ),
 )
 
 
@@ -58,6 +71,7 @@ def examine(
     partition: str | None = None,
     account: str | None = None,
     shell: Shell | None = None,
+    starting: Callable[[str], object] = lambda name: None,
 ) -> Iterator[CheckStep]:
     """Try each step of the way to a cluster, and yield what was found as soon as it is known.
 
@@ -70,6 +84,7 @@ def examine(
         partition: for that job; the definition's first or the default one when None.
         account: for that job; the user's default when None.
         shell: the way to the controller; a new connection when None.
+        starting: told what is tried next, and how long that may take.
 
     """
     visit = Visit(definition, shell or connect(definition), partition, account)
@@ -83,6 +98,7 @@ def examine(
                 broken.add(step.name)
                 yield CheckStep(step.name, Status.SKIPPED, f"needs: {blockers[0]}")
                 continue
+            starting(step.name + (f" ({step.patience})" if step.patience else ""))
             found = _try(step, visit)
             if found.status in (Status.FAIL, Status.SKIPPED):
                 broken.add(step.name)
