@@ -12,7 +12,7 @@ from towline.engine.leftovers import Leftover, find, remove
 from towline.engine.logs import fetch_logs
 from towline.engine.site_names import run_folder_on
 from towline.errors import TowlineError
-from towline.ssh import Connection, quote
+from towline.ssh import Connection
 
 
 def sweep(ledger: Ledger, tag: str, blocks: Path, report: Report) -> list[Leftover]:
@@ -54,10 +54,8 @@ def _sweep_cluster(
         connection.open()
         facts = load_facts(definition, connection)
         fetch_logs(connection, run_folder_on(facts, tag), blocks / cluster, report, cluster)
-        remove(connection, cluster, facts, [tag])
-        marks = [e.facts["path"] for e in entries if e.kind == "environment_mark"]
-        if marks:
-            connection.run(f"rm -f {quote(*marks)}\n")
+        marked = [entry.facts["root"] for entry in entries if entry.kind == "environment_mark"]
+        remove(connection, cluster, facts, [tag], marked)
         remaining = find(connection, cluster, facts, [tag])
     except TowlineError as error:
         report("warning", cluster=cluster, text=f"clean-up failed: {error}")

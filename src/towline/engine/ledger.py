@@ -5,14 +5,12 @@ The ``runs`` room implements both on files; here are only the doors, so that imp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 
-class Report(Protocol):
-    """Take one event: its name and its facts (JSON values)."""
-
-    def __call__(self, event: str, /, **facts: Any) -> object:
-        """Append the event to the run's record."""
+Report = Callable[..., None]
+"""Takes one event: its name, and its facts as keywords (JSON values)."""
 
 
 class LedgerEntry(Protocol):

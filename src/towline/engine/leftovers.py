@@ -57,10 +57,19 @@ def find(
     return found
 
 
-def remove(connection: Connection, cluster: str, facts: ClusterFacts, tags: Sequence[str]) -> None:
+def remove(
+    connection: Connection,
+    cluster: str,
+    facts: ClusterFacts,
+    tags: Sequence[str],
+    environment_folders: Sequence[str] = (),
+) -> None:
     """Cancel the jobs, end the processes and remove the folders of some runs.
 
     Removing what is not there is no error, so it may be called again at any time.
+
+    Args:
+        environment_folders: where the runs have marked environments as used, beside the default.
 
     Raises:
         ReachError: the cluster cannot be reached; call again later.
@@ -71,7 +80,11 @@ def remove(connection: Connection, cluster: str, facts: ClusterFacts, tags: Sequ
         ids = [job.what for tag in tags for job in _jobs(connection, cluster, tag)]
         if ids:
             connection.run(Slurm().cancel_script(ids), timeout=45)
+    folders = {f"{facts.root}/envs", *environment_folders}
     script = _REMOVE.replace("@ROOT@", quote(facts.root)) + _loop(tags)
+    script += "".join(
+        f"rm -f {quote(folder)}/*/.used-by/{quote(tag)}\n" for folder in folders for tag in tags
+    )
     connection.run(script, timeout=60, check=True)
 
 
@@ -100,22 +113,23 @@ def _loop(tags: Sequence[str]) -> str:
     return f"for tag in {quote(*tags)}; do one_run; done\n"
 
 
-_COMMON = """\
-root=@ROOT@
+SHELL_FUNCTIONS = """\
 boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo unknown)
-groups() {
+groups() {  # process groups of the run folder $1 that live
   for file in "$1"/jobs/*.pid; do
     [ -e "$file" ] || continue
     read pid booted < "$file"
     [ "$booted" = "$boot" ] && kill -0 -- "-$pid" 2>/dev/null && echo "$pid"
   done
 }
-agent() {
+agent() {  # the link's agent in the run folder $1, if it lives
   [ -e "$1/link/pid" ] || return 0
   read pid rest < "$1/link/pid"
-  tr '\\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null | grep -q "$tag" && echo "$pid"
+  tr '\\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null | grep -qF "${1##*/}" && echo "$pid"
 }
 """
+
+_COMMON = SHELL_FUNCTIONS + "root=@ROOT@\n"
 
 _FIND = (
     _COMMON
@@ -151,7 +165,6 @@ one_run() {
     for pid in $(agent "$folder"); do kill -KILL "$pid" 2>/dev/null; done
     rm -rf "$folder"
   fi
-  rm -f "$root"/envs/*/.used-by/"$tag"
   rmdir "$HOME/towline-$tag" 2>/dev/null || :
 }
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from towline.clusters import ClusterDefinition, load_facts
 from towline.engine.definitions import ExecutorDefinition
@@ -102,11 +103,13 @@ def _environment(
     wanted: ExecutorDefinition,
     report: Report,
 ) -> Environment:
-    def tell(event: str, /, **facts: object) -> None:
+    def tell(event: str, /, **facts: Any) -> None:
         report(event, **{"cluster": site.name, "executor": label, **facts})
 
-    environment = realise(request, site.connection, site.facts, report=tell)
-    site.use_environment(environment)
+    site.intend_mark(request)
+    environment = realise(
+        request, site.connection, site.facts, cluster=site.name, used_by=site.tag, report=tell
+    )
     if wanted.preflight != "off":
         preflight(environment, site.connection, cluster=site.name, executor=label, report=tell)
     if wanted.preflight == "compute":

@@ -16,7 +16,12 @@ from towline.engine.link_keeper import LinkKeeper
 from towline.engine.logs import fetch_logs
 from towline.engine.scheduler import Scheduler
 from towline.engine.site_names import default_work_folder, job_prefix, run_folder_on
-from towline.environments import Environment, mark_used, node_check_lines
+from towline.environments import (
+    Environment,
+    EnvironmentRequest,
+    node_check_lines,
+)
+from towline.environments.cluster_side import environments_folder
 from towline.errors import NoSpace, TowlineError
 from towline.ssh import Connection, quote
 
@@ -117,15 +122,11 @@ class Site:
         keeper.start()
         self._link = keeper
 
-    def use_environment(self, environment: Environment) -> None:
-        """Mark an environment as used by this run, so that nobody removes it."""
-        if not environment.ours or environment.key in self._marks:
-            return
-        self._marks[environment.key] = self._ledger.intend(
-            "environment_mark", self.name, path=f"{environment.prefix}/.used-by/{self.tag}"
-        )
-        mark_used(environment, self.connection, self.tag)
-        self._ledger.created(self._marks[environment.key])
+    def intend_mark(self, request: EnvironmentRequest) -> None:
+        """Note that an environment is about to be marked as used by this run."""
+        root = environments_folder(request.root, self.facts)
+        if root not in self._marks:
+            self._marks[root] = self._ledger.intend("environment_mark", self.name, root=root)
 
     def admit(self, label: str, tenant: Tenant) -> None:
         """Take an executor in."""
@@ -259,7 +260,7 @@ class Site:
                 self._link.close()
             if self._folder_entry:
                 self._report("cleanup", cluster=self.name, step="removing the run's folder")
-                remove(self.connection, self.name, self.facts, [self.tag])
+                remove(self.connection, self.name, self.facts, [self.tag], list(self._marks))
                 self._cross_out(jobs_remain=bool(still))
         except TowlineError as error:
             self._report("warning", cluster=self.name, text=f"clean-up is not complete: {error}")

@@ -125,7 +125,8 @@ def _observation(job_id: str, state: str, reason: str, nodes: str, name: str) ->
         detail = f"{word} ({reason})" if reason not in ("", "None", word) else word
         return Observation(job_id, name, BlockState.ENDED, OUTCOMES[word], detail, nodes)
     if word in PENDING:
-        return Observation(job_id, name, BlockState.QUEUED, None, reason, nodes)
+        why = "" if reason == "None" else reason
+        return Observation(job_id, name, BlockState.QUEUED, None, why, nodes)
     if word in ACTIVE:
         return Observation(job_id, name, BlockState.RUNNING, None, "", nodes)
     return Observation(job_id, name, None, None, f"state {state!r}", nodes)

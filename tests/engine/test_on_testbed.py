@@ -1,0 +1,91 @@
+"""One script, two real Slurm clusters behind SSH: what a user of towline.load() sees."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import platform
+import time
+from collections.abc import Callable
+from typing import Any
+
+import parsl
+import pytest
+
+import towline
+from towline.errors import DefinitionError, SubmitRefused
+from towline.runs import RunFolder
+from towline.testbed import Testbed
+
+BOTH: dict[str, Any] = {
+    "a": {"cluster": "onprem", "partition": "compute", "tasks_per_node": 2, "packages": ["parsl"]},
+    "b": {"cluster": "cloud", "partition": "gpu", "gres": "gpu:1", "packages": ["parsl"]},
+}
+
+
+def app(label: str, function: Any) -> Any:
+    """Return an app of one executor; the function is of the standard library.
+
+    Parsl sends functions of other modules by name, and the tests' modules are not on the clusters.
+    """
+    return parsl.python_app(function, executors=[label])
+
+
+def test_a_result_of_one_cluster_is_used_on_the_other(
+    clusters: Testbed, leftovers: Callable[[], list[Any]]
+) -> None:
+    """Apps run on nodes of their own cluster and partition; afterwards nothing is left."""
+    with towline.load(BOTH):
+        host = app("a", platform.node)()
+        joined = app("b", posixpath.join)(host, "and beyond")
+        partitions = [app(label, os.getenv)("SLURM_JOB_PARTITION") for label in BOTH]
+        there = app("b", platform.node)()
+        assert joined.result(60) in {"onprem-n1/and beyond", "onprem-n2/and beyond"}
+        assert [future.result(60) for future in partitions] == ["compute", "gpu"]
+        assert there.result(60) == "cloud-n2"
+    assert leftovers() == []
+    assert RunFolder.all()[0].ledger.open_entries() == []
+
+
+def test_workers_can_run_on_the_controller_itself(
+    clusters: Testbed, leftovers: Callable[[], list[Any]]
+) -> None:
+    """The talk's LocalProvider case: no scheduler, processes on the head node."""
+    with towline.load(
+        {"c": {"cluster": "onprem", "provider": "controller", "packages": ["parsl"]}}
+    ):
+        assert app("c", platform.node)().result(60) == "onprem-ctl"
+    assert leftovers() == []
+
+
+def test_a_block_spans_nodes(clusters: Testbed) -> None:
+    """nodes: 2 puts a manager on each node of one job."""
+    with towline.load({"a": {"cluster": "onprem", "nodes": 2, "packages": ["parsl"]}}) as dfk:
+        app("a", platform.node)().result(60)
+        executor = dfk.executors["a"]
+        deadline = time.monotonic() + 60
+        while len(managers := executor.connected_managers()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert {manager["hostname"] for manager in managers} == {"onprem-n1", "onprem-n2"}
+
+
+@pytest.mark.parametrize(
+    ("executor", "error", "words"),
+    [
+        ({"cluster": "onprm"}, DefinitionError, "onprem"),
+        ({"cluster": "onprem", "partition": "compte"}, DefinitionError, "did you mean compute?"),
+        ({"cluster": "onprem", "walltime": "48:00:00"}, SubmitRefused, "limit of 01:00:00"),
+        ({"cluster": "onprem", "nodes": 9}, SubmitRefused, "Nothing was submitted"),
+    ],
+)
+def test_what_a_cluster_does_not_have_is_said_before_anything_is_submitted(
+    clusters: Testbed,
+    leftovers: Callable[[], list[Any]],
+    executor: dict[str, Any],
+    error: type[Exception],
+    words: str,
+) -> None:
+    """Wrong cluster, partition, walltime, nodes: clear words, and nothing left."""
+    with pytest.raises(error, match=words):
+        towline.load({"a": executor})
+    assert leftovers() == []
