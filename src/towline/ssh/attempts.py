@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from towline import errors
@@ -50,8 +50,6 @@ class Attempts:
     failures: int = 0
     failed_at: float = 0.0
     failure: Failure | None = None
-    master_pid: int | None = field(default=None)
-    """The last master that was opened; it may be gone."""
 
     def starting(self, now: float) -> Attempts:
         """Count one more attempt."""
@@ -62,9 +60,9 @@ class Attempts:
         """Note that the attempt failed."""
         return replace(self, failures=self.failures + 1, failed_at=now, failure=failure)
 
-    def succeeded(self, master_pid: int) -> Attempts:
+    def succeeded(self) -> Attempts:
         """Note that the connection is up; earlier failures count no more."""
-        return replace(self, failures=0, failure=None, master_pid=master_pid)
+        return replace(self, failures=0, failure=None)
 
     def budget_wait(self, now: float, per_minute: int) -> float:
         """Return the seconds until one more connection is within ``per_minute``."""

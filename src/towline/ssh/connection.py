@@ -10,19 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from towline.errors import (
-    CommandTimedOut,
-    ConnectionDropped,
-    NoSpace,
-    ReachError,
-    SiteError,
-    TowlineError,
-)
+from towline.errors import CommandTimedOut, ReachError
 from towline.ssh import fetch, push
 from towline.ssh.destination import Destination
-from towline.ssh.explain import login_command
 from towline.ssh.master import Master, Report
 from towline.ssh.session import Ending, Limits, Outcome, TooMuchOutput, exchange, mux_command
+from towline.ssh.session_errors import first_words, script_failed, session_broke
 from towline.ssh.transfer import Copied, Progress
 
 SESSIONS_AT_ONCE = 6
@@ -32,7 +25,6 @@ LOGIN_PERSIST_SECONDS = 8 * 3600
 PROBE_SECONDS = 10.0
 """How long a connection may take for a trivial answer before it counts as half-dead."""
 _OPEN_SECONDS = 30.0
-_NO_SPACE = ("No space left on device", "Disk quota exceeded", "Disc quota exceeded")
 
 _gates: dict[str, threading.BoundedSemaphore] = {}
 _gates_lock = threading.Lock()
@@ -66,6 +58,7 @@ class Connection:
         self.destination = destination
         self._report = report or _silent
         self._master = Master(destination, self._report)
+        self._suspect: int | None = None  # the master on which a command got no answer in time
         with _gates_lock:
             self._gate = _gates.setdefault(
                 str(self._master.socket), threading.BoundedSemaphore(SESSIONS_AT_ONCE)
@@ -119,22 +112,25 @@ class Connection:
     def recycle(self, *, probe_seconds: float = PROBE_SECONDS) -> bool:
         """Take a half-dead connection out of use, so that the next use opens a new one.
 
-        Meant for after a :class:`CommandTimedOut`. Sends a trivial command first: when it is
-        answered, the connection is healthy (the command was slow) and stays. Otherwise no new
-        session goes over it; the sessions of other processes are not touched. They go on if the
-        network comes back, and end with the connection's own keep-alive (40 s) if not.
+        After a :class:`CommandTimedOut` the next command does this by itself. A trivial command
+        is sent first: when it is answered, the connection is healthy (the command was slow) and
+        stays. Otherwise no new session goes over it. The sessions of other processes are not
+        touched: they go on if the network comes back, and end with the connection's own
+        keep-alive (40 s) if not.
 
         Returns:
             Whether the connection was taken out of use.
 
         """
-        suspect = self._master.pid()
+        suspect = self._suspect or self._master.pid()
+        self._suspect = None
+        if suspect is None:
+            return False
 
         def answers() -> bool:
             limits = Limits(total=probe_seconds)
-            socket = str(self._master.socket)
-            ending = exchange(socket, ":", (), _drop, limits).ending
-            return ending in (Ending.COMPLETE, Ending.REFUSED)  # a refusal is an answer too
+            ending = exchange(str(self._master.socket), ":", (), _drop, limits).ending
+            return ending in (Ending.COMPLETE, Ending.REFUSED)  # a refusal is an answer, too
 
         return self._master.retire(suspect, answers)
 
@@ -177,20 +173,20 @@ class Connection:
             if len(output) > max_output:
                 raise TooMuchOutput
 
-        outcome = self.stream(
-            script, lambda: [input], keep, timeout=timeout, what=_first_words(script)
-        )
+        what = first_words(script)
+        outcome = self.stream(script, lambda: [input], keep, timeout=timeout, what=what)
         if outcome.ending is Ending.OVERFLOW:
             raise ReachError(
                 self.destination.thing,
-                f"{_first_words(script)} wrote more than {max_output} bytes (max_output)",
+                f"{what} wrote more than {max_output} bytes (max_output)",
                 "ask for less at a time",
             )
         result = CommandResult(
             outcome.exit_code, _text(output), _text(outcome.stderr), outcome.seconds
         )
         if check and result.exit_code:
-            raise self._script_failed(script, result)
+            said = result.stderr.strip() or result.stdout
+            raise script_failed(self.destination, what, result.exit_code, said)
         return result
 
     def stream(
@@ -215,9 +211,12 @@ class Connection:
         deadline = time.monotonic() + (_OPEN_SECONDS * 2 if timeout is None else timeout)
         reopened, pause = False, 0.05
         with self._session(deadline, what):
+            if self._suspect is not None:
+                self.recycle(probe_seconds=min(PROBE_SECONDS, (deadline - time.monotonic()) / 2))
             while True:
-                if not self.is_open():
+                if (master := self._master.pid()) is None:
                     self.open(timeout=max(0.0, min(_OPEN_SECONDS, deadline - time.monotonic())))
+                    master = self._master.pid()
                 left = None if timeout is None else max(0.1, deadline - time.monotonic())
                 socket = str(self._master.socket)
                 outcome = exchange(socket, script, source(), receive, Limits(left, stall))
@@ -231,7 +230,11 @@ class Connection:
                     break
         if outcome.ending in (Ending.COMPLETE, Ending.OVERFLOW):
             return outcome
-        raise self._broken(outcome, what, timeout if timeout is not None else stall)
+        if outcome.ending in (Ending.TIMED_OUT, Ending.STALLED):
+            self._suspect = master
+        raise session_broke(
+            outcome, self.destination, what, timeout if timeout is not None else stall
+        )
 
     def argv(self, command: str) -> list[str]:
         """Return the argv of a local process that runs ``command`` remotely, stdio as raw bytes.
@@ -278,49 +281,6 @@ class Connection:
             yield
         finally:
             self._gate.release()
-
-    def _broken(self, outcome: Outcome, what: str, limit: float | None) -> TowlineError:
-        thing, said = self.destination.thing, f": {outcome.words}" if outcome.words else ""
-        match outcome.ending:
-            case Ending.TIMED_OUT | Ending.STALLED:
-                waited = f"did not end within {limit:.0f} s" if limit else "did not end"
-                if outcome.ending is Ending.STALLED:
-                    waited = f"moved no byte for {limit:.0f} s"
-                return CommandTimedOut(
-                    thing, f"{what} {waited}; it may have had an effect", "look before repeating it"
-                )
-            case Ending.REFUSED:
-                return CommandTimedOut(
-                    thing,
-                    f"{what} was not started: the server gives no more sessions (MaxSessions)",
-                    "end other sessions, or ask the site",
-                )
-            case Ending.NO_SHELL:
-                return SiteError(
-                    thing,
-                    f"the account gives no POSIX shell{said}",
-                    f"see what this prints: ssh {self.destination.host} echo hello",
-                )
-            case _:
-                return ConnectionDropped(
-                    thing,
-                    f"the connection broke while {what} ran; it may have had an effect{said}",
-                    f"look before repeating it; then: {login_command(self.destination)}",
-                )
-
-    def _script_failed(self, script: str, result: CommandResult) -> SiteError:
-        said = (result.stderr.strip() or result.stdout.strip())[-500:]
-        kind = NoSpace if any(words in said for words in _NO_SPACE) else SiteError
-        return kind(
-            self.destination.thing,
-            f"{_first_words(script)} ended with exit code {result.exit_code}: {said or 'no words'}",
-            "free space or ask for quota" if kind is NoSpace else "",
-        )
-
-
-def _first_words(script: str) -> str:
-    line = next((line.strip() for line in script.splitlines() if line.strip()), "an empty script")
-    return f"'{line[:57]}…'" if len(line) > 58 else f"'{line}'"
 
 
 def _text(data: bytes | bytearray) -> str:

@@ -15,8 +15,11 @@ from towline.folders import runtime_folder
 from towline.ssh import mux
 from towline.ssh.config import included_files, render_config
 from towline.ssh.destination import Destination
+from towline.ssh.processes import end_masters
 from towline.ssh.refusal import ENDED_BY_PROXY, Refusal, read_refusal
 from towline.ssh.terminal import run_in_foreground
+
+_UNSHARED = "already exists, disabling multiplexing"
 
 
 def start_master(destination: Destination, socket: Path, seconds: float) -> int | Refusal:
@@ -25,7 +28,10 @@ def start_master(destination: Destination, socket: Path, seconds: float) -> int 
     limit = f"ConnectTimeout={max(1, math.ceil(seconds))}"
     code, words = _run(_master(destination, socket, destination.persist_seconds, limit), seconds)
     if code == 0:
-        if pid := mux.master_pid(socket):
+        pid = mux.master_pid(socket)
+        if _UNSHARED in words:  # an ssh whose starter was killed had the socket first
+            end_masters(socket, keep=pid)
+        if pid:
             return pid
         return Refusal(HostUnreachable, "the shared connection ended as soon as it was up")
     if code is None:

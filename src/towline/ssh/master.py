@@ -7,10 +7,9 @@ runtime folder. Making, retiring and ending it happens under one lock between pr
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from towline.errors import DefinitionError, HostUnreachable, LoginNeeded, TowlineError
@@ -21,6 +20,7 @@ from towline.ssh.destination import Destination
 from towline.ssh.explain import explain, login_command
 from towline.ssh.launcher import login_master, start_master
 from towline.ssh.locking import LockBusy, exclusive
+from towline.ssh.processes import end_masters
 from towline.ssh.refusal import Refusal
 
 _SOCKET_PATH_BYTES = 103 - 17  # the smaller of Linux and macOS; ssh appends 17 while it binds
@@ -106,7 +106,7 @@ class Master:
         began = time.monotonic()
         outcome = start_master(self.destination, self.socket, max(1.0, deadline - began))
         if not isinstance(outcome, Refusal):
-            attempts.save(self._record, record.succeeded(outcome))
+            attempts.save(self._record, record.succeeded())
             self._say("connected", host=self.destination.host, seconds=time.monotonic() - began)
             return 0.0
         error = explain(outcome, self.destination)
@@ -133,7 +133,7 @@ class Master:
                         "the log-in was not completed; ssh has said why above",
                         login_command(self.destination),
                     )
-                attempts.save(self._record, record.succeeded(pid))
+                attempts.save(self._record, record.succeeded())
         except LockBusy as busy:
             raise self._busy(busy) from None
 
@@ -141,10 +141,9 @@ class Master:
         """End the master and its sessions, and remove its socket."""
         try:
             with exclusive(self._lock, "closing", _LOCK_SECONDS):
-                try:
+                with suppress(TimeoutError):
                     mux.terminate(self.socket)
-                except TimeoutError:
-                    self._kill_frozen()
+                end_masters(self.socket)
                 self.socket.unlink(missing_ok=True)
         except LockBusy as busy:
             raise self._busy(busy) from None
@@ -155,11 +154,11 @@ class Master:
             with exclusive(self._lock, "recycling", _LOCK_SECONDS):
                 try:
                     pid = mux.master_pid(self.socket)
-                    if pid is None or suspect not in (None, pid) or answers():
+                    if pid is None or pid != suspect or answers():
                         return False
                     mux.stop_listening(self.socket)
                 except TimeoutError:
-                    self._kill_frozen()
+                    end_masters(self.socket)
                 self.socket.unlink(missing_ok=True)
         except LockBusy:
             return False  # somebody else is opening, closing or recycling it
@@ -175,20 +174,9 @@ class Master:
             if mux.master_pid(self.socket):
                 return True
         except TimeoutError:
-            self._kill_frozen()
+            end_masters(self.socket)
         self.socket.unlink(missing_ok=True)
         return False
-
-    def _kill_frozen(self) -> None:
-        """End a master that holds its socket and answers nothing, if it is the one we opened."""
-        pid = attempts.load(self._record).master_pid
-        if pid is None:
-            return
-        shown = subprocess.run(
-            ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
-        )
-        if str(self.socket) in shown.stdout:
-            os.kill(pid, signal.SIGKILL)
 
     def _busy(self, busy: LockBusy) -> TowlineError:
         if busy.purpose == _LOGGING_IN:

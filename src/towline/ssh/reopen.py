@@ -17,9 +17,11 @@ PATIENCE_SECONDS = 60.0
 
 
 def main(arguments: list[str]) -> int:
-    """Open the connection; return the exit code and print the error, if any, on stderr."""
+    """Open the connection, or replace a half-dead one; return the exit code, errors on stderr."""
     try:
-        Connection(Destination.from_json(arguments[0])).open(timeout=PATIENCE_SECONDS, patient=True)
+        connection = Connection(Destination.from_json(arguments[0]))
+        connection.recycle()
+        connection.open(timeout=PATIENCE_SECONDS, patient=True)
     except TowlineError as error:
         print(error, file=sys.stderr)
         return error.exit_code

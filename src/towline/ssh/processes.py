@@ -1,0 +1,41 @@
+"""Find the background ``ssh`` processes behind a control socket, whatever became of the socket."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+
+def masters_in(listing: str, socket: Path) -> list[int]:
+    """Return the process ids of the masters of ``socket`` in what ``ps -o pid=,args=`` printed.
+
+    A master shows the arguments that we gave it, or the title that ssh gives itself; the ``ssh``
+    of a session also names the socket, but never with ``-M``.
+    """
+    found = []
+    for line in listing.splitlines():
+        pid, _, arguments = line.strip().partition(" ")
+        ours = f"-M -N -f -S {socket} " in arguments or f"ssh: {socket} [" in arguments
+        if ours and pid.isdigit():
+            found.append(int(pid))
+    return found
+
+
+def end_masters(socket: Path, *, keep: int | None = None) -> None:
+    """Kill every master of ``socket``, frozen and unshared ones too, except ``keep``."""
+    with suppress(OSError, subprocess.SubprocessError):
+        listing = subprocess.run(
+            ["ps", "-A", "-ww", "-o", "pid=,args="],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=10,
+            check=True,
+        ).stdout
+        for pid in masters_in(listing, socket):
+            if pid != keep:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
