@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from pathlib import Path
-
 from towline.testbed.spec import Cluster
 
 MARIADB_CONF = """\
@@ -33,6 +29,8 @@ socket=/run/mysqld/mysqld.sock
 
 _SERVICES = """\
 mkdir -p /run/mysqld; chown mysql:mysql /run/mysqld
+[ -d /var/lib/mysql/mysql ] || mariadb-install-db --defaults-file=/etc/mysql/my.cnf --user=mysql \\
+  --auth-root-authentication-method=socket --skip-test-db >/var/log/mariadb-install.log 2>&1
 mariadbd --defaults-file=/etc/mysql/my.cnf >/var/log/mariadbd.log 2>&1 &
 until mariadb-admin --defaults-file=/etc/mysql/my.cnf ping >/dev/null 2>&1; do sleep 0.1; done
 mariadb --defaults-file=/etc/mysql/my.cnf -e "
@@ -48,27 +46,3 @@ sacctmgr -i add cluster {name} >/dev/null 2>&1 || true
 def services(cluster: Cluster) -> str:
     """Return the shell that starts MariaDB, then slurmdbd, and waits until it listens."""
     return _SERVICES.format(name=cluster.name)
-
-
-def make_database(folder: Path) -> None:
-    """Write an empty MariaDB data folder, owned by mysql (about 3 seconds, 120 MB)."""
-    conf = folder.parent / "mariadb-install.cnf"
-    conf.write_text(MARIADB_CONF)
-    subprocess.run(
-        [
-            "mariadb-install-db",
-            f"--defaults-file={conf}",
-            "--user=mysql",
-            f"--datadir={folder}",
-            "--auth-root-authentication-method=socket",
-            "--skip-test-db",
-        ],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-
-
-def is_installed() -> bool:
-    """Tell whether this machine has what accounting needs."""
-    return all(shutil.which(p) for p in ("mariadbd", "mariadb-install-db", "slurmdbd", "sacctmgr"))

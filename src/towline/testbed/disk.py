@@ -113,7 +113,6 @@ class DiskWriter:
             _write(etc / "mysql/my.cnf", accounting.MARIADB_CONF)
             _write(etc / "slurm/slurmdbd.conf", slurm_conf.slurmdbd_conf(cluster), 0o600)
             self._give(etc / "slurm/slurmdbd.conf", "slurm")
-            accounting.make_database(disk / "var/lib/mysql")
 
     def _write_node(
         self, cluster: Cluster, node: Node, homes: Path, hosts: str, munge_key: bytes

@@ -71,7 +71,7 @@ class SimulatedHost:
                 self._process = None
             self._network.unplug(self.name)
 
-    def wait_booted(self, timeout: float = 30.0) -> None:
+    def wait_booted(self, timeout: float = 60.0) -> None:
         """Wait until the daemons were started.
 
         Raises:
