@@ -1,5 +1,7 @@
 """A controller that is this machine: what the link needs of a connection, without ssh."""
 
+# ruff: noqa: D101, D102 - the names of the helpers say what they do
+
 from __future__ import annotations
 
 import json

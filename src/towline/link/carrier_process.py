@@ -119,7 +119,9 @@ class CarrierProcess:
     def _words(self, exit_code: int | None) -> str:
         lines = self._errors.decode("utf-8", "replace").split("\n")
         words = " ".join(line.strip() for line in lines if line.strip())
-        return words or f"ssh ended with exit code {exit_code}"
+        if words:
+            return words
+        return "ssh was killed" if exit_code is None else f"ssh ended with exit code {exit_code}"
 
     def _readable(self, _events: int) -> None:
         try:

@@ -17,7 +17,9 @@ from towline.link.wire.loop import Loop
 LASTING_SECONDS = 10.0
 """A carrier that lived this long was a success: the next try comes without delay again."""
 
-REOPEN_SECONDS = 60.0
+REOPEN_SECONDS = 90.0
+"""Time limit of one run of the reopening command, which itself may try for a minute."""
+
 POLL_SECONDS = 0.05
 
 
@@ -26,8 +28,9 @@ class Connector:
 
     Args:
         carrier_argv: command whose stdio leads to the agent.
-        reopen_argv: command that makes the way usable again (exit code 0), run before each carrier
-            but the first; None when there is none.
+        reopen_argv: command that makes the way usable again (exit code 0), run before a try that
+            follows a failed one; None when there is none. After a loss the first try does
+            without: most often only the carrier broke, and starting one is far cheaper.
         hello: makes the client's first message, afresh for each carrier.
         welcomed: called with (the agent's answer, incoming fd, outgoing fd, bytes after the
             answer).
@@ -79,7 +82,7 @@ class Connector:
         if self._welcomed_at and time.monotonic() - self._welcomed_at >= LASTING_SECONDS:
             self._backoff.reset()
         self._welcomed_at = 0.0
-        self._again()
+        self._again(self._connect)
 
     def stop(self) -> None:
         """End what runs, and try no more."""
@@ -94,13 +97,13 @@ class Connector:
         process, self._process = self._process, None
         return process.end() if process else None
 
-    def _again(self) -> None:
+    def _again(self, how: Callable[[], None]) -> None:
         if not self._stopped:
-            self._loop.call_later(self._backoff.next_seconds(), self._reopen)
+            self._loop.call_later(self._backoff.next_seconds(), how)
 
     def _retry_because(self, reason: str) -> None:
         self._waiting(reason)
-        self._again()
+        self._again(self._reopen)
 
     # Making the way usable again ----------------------------------------------------------------
 

@@ -4,19 +4,9 @@ import socket
 from typing import Dict, Optional, Tuple
 
 from .carrier import Carrier, CarrierSettings, round_trip_seconds
-from .channels import Channels
-from .control import ControlMessage, decode_control, encode_control
-from .frames import (
-    ACK,
-    CONTROL,
-    FIRST_UNNUMBERED,
-    PING,
-    PONG,
-    UINT64,
-    ProtocolError,
-)
+from .control import ControlMessage
 from .loop import Loop, Timer
-from .session import Session
+from .peer import Peer
 from .sockets import Sockets
 
 REPLAY_BYTES = 64 * 1024 * 1024
@@ -74,10 +64,12 @@ class Endpoint:
         self._settings = settings
         self._ack_timer: Optional[Timer] = None
         self._past_bytes = [0, 0]  # of carriers before this one: read, written
-        self.session = Session(replay_bytes)
         self.sockets = Sockets(loop, owner.address_behind, self._congested)
-        self.channels = Channels(self.session.send, self.sockets, accepts)
-        self.sockets.channels = self.channels
+        self._peer = Peer(
+            self.sockets, accepts, replay_bytes, owner.control, self._session_lost, self._pong
+        )
+        self.session = self._peer.session
+        self.channels = self.sockets.channels = self._peer.channels
         self.carrier: Optional[Carrier] = None
         self.round_trip: Optional[float] = None
         loop.after_round = self.flush
@@ -97,7 +89,7 @@ class Endpoint:
             fd_out,
             self.session,
             self._settings,
-            self._handle,
+            self._peer.handle,
             self._carrier_lost,
             greeting,
         )
@@ -122,7 +114,7 @@ class Endpoint:
             ControlTooLong: when it does not fit a frame.
 
         """
-        self.session.send(CONTROL, 0, encode_control(message))
+        self._peer.send_control(message)
 
     def flush(self) -> None:
         """Write what this round produced, see to acknowledgements, pause or resume sources."""
@@ -175,25 +167,8 @@ class Endpoint:
             and session.kept_bytes < session.replay_limit // 4 * 3
         )
 
-    def _handle(self, frame_type: int, channel: int, payload: memoryview) -> None:
-        if frame_type < FIRST_UNNUMBERED:
-            self.session.count_received(len(payload))
-            try:
-                if frame_type == CONTROL:
-                    self._owner.control(decode_control(payload))
-                else:
-                    self.channels.receive(frame_type, channel, payload)
-            except ProtocolError as error:
-                # A numbered frame that makes no sense: replaying it would not help.
-                self._session_lost(str(error))
-            return
-        value = UINT64.unpack(payload)[0]
-        if frame_type == ACK:
-            self.session.acknowledge(value)
-        elif frame_type == PING:
-            self.session.send_unnumbered(PONG, value)
-        else:
-            self.round_trip = round_trip_seconds(value)
+    def _pong(self, stamp: int) -> None:
+        self.round_trip = round_trip_seconds(stamp)
 
     def _acknowledge(self) -> None:
         self._ack_timer = None
