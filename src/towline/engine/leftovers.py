@@ -144,6 +144,7 @@ one_run() {
   for mark in "$root"/envs/*/.used-by/"$tag"; do
     [ -e "$mark" ] && echo "@@environment mark|$tag|$mark|"
   done
+  return 0
 }
 """
 )
