@@ -41,8 +41,17 @@ _SSHD = """\
 while [ ! -s /run/sshd.pid ]; do sleep 0.02; done
 """
 _SLURMCTLD = "/usr/sbin/slurmctld -D >/var/log/slurm/slurmctld.out 2>&1 &\n"
-# Configless: a node owns nothing of Slurm but the munge key.
-_SLURMD = "/usr/sbin/slurmd -D -b --conf-server {server} >/var/log/slurm/slurmd.out 2>&1 &\n"
+# Configless: a node owns nothing of Slurm but the munge key. A slurmd that finds no controller asks
+# again after a whole second, and in the end gives up: so look before, and start it again.
+_SLURMD = """\
+(
+  for try in $(seq 40); do
+    bash -c ': >/dev/tcp/{server}/6817' 2>/dev/null && break
+    sleep 0.05
+  done
+  until /usr/sbin/slurmd -D -b --conf-server {server}; do sleep 0.5; done
+) >/var/log/slurm/slurmd.out 2>&1 &
+"""
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def what_is_missing(accounting: bool = False) -> list[str]:
 def _namespaces_refused(how: Way) -> str:
     command = [*how.value, "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
     tried = subprocess.run(
-        [*command, "mount", "-t", "tmpfs", "none", "/tmp"],
+        [*command, "mount", "-t", "proc", "proc", "/proc"],
         capture_output=True,
         text=True,
         env={**os.environ, "PATH": search_path()},
