@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -181,10 +180,3 @@ def test_end_with_another_process(tmp_path: Path) -> None:
     testbed.down()
     with pytest.raises(TestbedError, match=r"process \d+: cannot be watched"):
         Testbed(tmp_path / "state", end_with=other.pid).up()
-
-
-def test_boot_and_end_take_seconds(tmp_path: Path) -> None:
-    """Booting says how long it took; no test depends on the figure."""
-    began = time.monotonic()
-    with Testbed(tmp_path / "state") as testbed:
-        assert 0 < testbed.status()["boot_seconds"] <= time.monotonic() - began
