@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from towline.clusters import ClusterFacts, LocalShell, Partition, Status, define
-from towline.clusters._check_node import node_script, waited_in_vain
+from towline.clusters._check_node import job_script, last_words
 from towline.clusters._check_scheduler import (
     look_at_node_address,
     look_at_partitions,
@@ -146,6 +146,12 @@ def test_a_slurm_that_does_not_answer_fails_and_nothing_is_said_of_its_partition
         look_at_scheduler(recorded("slurm-22.05-slurmctld-down"))
 
 
+def test_a_slurm_without_configuration_hints_at_a_host_that_belongs_to_none() -> None:
+    with pytest.raises(SiteError, match="Could not establish a configuration") as caught:
+        look_at_scheduler(recorded("slurm-without-configuration"))
+    assert "set 'type: ssh'" in caught.value.next_step
+
+
 def test_a_hung_squeue_is_worth_a_look() -> None:
     finding = look_at_scheduler(recorded("slurm-22.05-squeue-hangs"))
     assert finding.status is Status.WARN
@@ -214,7 +220,7 @@ def test_a_stated_address_that_the_controller_does_not_have_is_worth_a_look(
 def judged(answer: str) -> tuple[Status, str]:
     there = visit()
     there.token, there.agent_port = "abc", 4711
-    finding = judge(read_node_answer(answer), there)
+    finding = judge(read_node_answer(answer), there, "gpu")
     return finding.status, finding.detail
 
 
@@ -227,7 +233,7 @@ def test_a_node_that_sees_the_folder_and_reaches_the_port_is_fine() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ("", "did not come back"),
+        ("@@state=JobState=FAILED Reason=RaisedSignal\n", "wrote nothing to /home/jdoe/.towline"),
         ("@@node=n1\n@@folder=no\n@@answer=abc\n", "does not see /home/jdoe/.towline"),
         (
             "@@node=n1\n@@folder=yes\n@@trouble=TimeoutError: timed out\n",
@@ -246,21 +252,31 @@ def test_a_node_that_cannot_dial_is_worth_a_look() -> None:
     assert judged("@@node=n1\n@@folder=yes\n@@undialled=yes\n")[0] is Status.WARN
 
 
+def test_a_partition_that_gives_no_node_in_time_is_worth_a_look() -> None:
+    status, detail = judged("@@state=JobState=PENDING Reason=Resources\n")
+    assert status is Status.WARN
+    assert "partition gpu gave no node in time (JobState=PENDING Reason=Resources)" in detail
+
+
 @pytest.mark.parametrize(
     ("said", "wanted"),
     [
-        ("Unable to allocate resources: Requested nodes are busy", True),
-        ("Unable to allocate resources: Immediate execution impossible", True),
-        ("Unable to allocate resources: Invalid partition name specified", False),
+        (
+            "sbatch: error: invalid partition specified: nope\n"
+            "sbatch: error: Batch job submission failed: Invalid partition name specified\n",
+            "Batch job submission failed: Invalid partition name specified",
+        ),
+        ("mkdir: cannot create directory\n", "mkdir: cannot create directory"),
+        ("", "it said nothing"),
     ],
 )
-def test_a_full_partition_is_told_from_a_refused_job(said: str, wanted: bool) -> None:
-    assert waited_in_vain(said) is wanted
+def test_a_refusal_is_told_in_the_schedulers_own_words(said: str, wanted: str) -> None:
+    assert last_words(said) == wanted
 
 
 def test_what_goes_into_the_test_jobs_script_is_quoted() -> None:
     there = with_facts(root="/scratch/o'neil $(id)")
     there.tag, there.token, there.account = "check-1", "abc", "phys; id"
-    script = node_script(there, "tl.check-1.check.0", "gpu")
-    assert "'--account=phys; id'" in script
+    script = job_script(there, "gpu")
+    assert """submit() { sbatch --partition=gpu '--account=phys; id' "$@"; }""" in script
     assert """mark='/scratch/o'"'"'neil $(id)/.check-1'""" in script

@@ -120,17 +120,24 @@ def ago(then: float) -> str:
     return f"{seconds} s ago"
 
 
-def verdict(definition: ClusterDefinition, steps: list[CheckStep], *, deep: bool) -> str:
-    """Return the last line of a check."""
-    failed = [step for step in steps if step.status is Status.FAIL]
+def print_check_step(step: CheckStep) -> None:
+    """Print a step of a check that was tried."""
+    output.print_step(
+        step.status.value, step.name, step.detail, seconds=step.seconds, next_step=step.next_step
+    )
+
+
+def print_verdict(definition: ClusterDefinition, steps: list[CheckStep], *, deep: bool) -> None:
+    """Print what was not tried, and the check's last line."""
+    if skipped := [step.name for step in steps if step.status is Status.SKIPPED]:
+        output.print_step("skipped", "not tried", ", ".join(skipped))
+    failed = [step.name for step in steps if step.status is Status.FAIL]
     warned = [step for step in steps if step.status is Status.WARN]
     name = definition.name
     if failed:
-        return f"{name}: not usable: {failed[0].name}"
+        typer.echo(f"{name}: not usable ({', '.join(failed)})")
+        return
     look = f", {len(warned)} to look at" if warned else ""
-    more = (
-        ""
-        if deep or definition.type != "slurm"
-        else f"; a job on a node: towline cluster check {name} --deep"
-    )
-    return f"{name}: ready{look}{more}"
+    try_more = definition.type == "slurm" and not deep
+    more = f"; try a job: towline cluster check {name} --deep" if try_more else ""
+    typer.echo(f"{name}: ready{look}{more}")

@@ -106,7 +106,7 @@ def print_step(
 
     Args:
         status: ``ok``, ``warn``, ``fail`` or ``skipped``.
-        name: the step, in at most 18 characters.
+        name: the step, in at most 17 characters.
         detail: what was found.
         seconds: how long it took.
         next_step: what to do or type next.
@@ -114,26 +114,32 @@ def print_step(
     """
     time = "" if seconds is None else f"{seconds:.2f} s"
     if not on_terminal():
-        typer.echo(f"{status:<7}  {name:<18}  {time:>8}  {detail}".rstrip())
+        typer.echo(f"{status:<7}  {name:<17}  {time:>8}  {detail}".rstrip())
         if next_step:
-            typer.echo(f"{'':<7}  {'':<18}  {'next:':>8}  {next_step}")
+            typer.echo(f"{'':<7}  {'':<17}  {'next:':>8}  {next_step}")
         return
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
     mark, colour = MARKS[status]
     if not _can_print(mark):
         mark = _ASCII_MARKS[status]
+    dim = "dim" if status == "skipped" else ""
     row = Table.grid(padding=(0, 2, 0, 0))
     row.add_column(width=1)
-    row.add_column(width=18)
+    row.add_column(width=17)
     row.add_column(width=7, justify="right")
     row.add_column(overflow="fold")
-    quiet = "dim" if status == "skipped" else ""
-    row.add_row(Text(mark, colour), Text(name, quiet), Text(time, "dim"), Text(detail, quiet))
+    # What went wrong gets the whole width: fingerprints and commands should stay in one piece.
+    beside, below = ("", detail) if status == "fail" else (detail, "")
+    row.add_row(Text(mark, colour), Text(name, dim), Text(time, "dim"), Text(beside, dim))
+    console = _console(sys.stdout)
+    console.print(row)
+    if below:
+        console.print(Padding(Text(below), (0, 0, 0, 3)))
     if next_step:
-        row.add_row("", "", Text("next:", "dim"), Text(next_step, "bold"))
-    _console(sys.stdout).print(row)
+        console.print(Padding(Text.assemble("next: ", (next_step, "bold")), (0, 0, 0, 3)))
 
 
 @contextmanager

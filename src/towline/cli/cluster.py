@@ -18,6 +18,7 @@ from towline.clusters import (
     ClusterDefinition,
     ClusterStore,
     SshHost,
+    Status,
     chosen,
     connect,
     define,
@@ -240,19 +241,16 @@ def _show_check(
     while True:
         with output.working(definition.name) as show:
             step = next(left, None)
+            while step is not None and step.status is Status.SKIPPED:
+                steps.append(step)
+                step = next(left, None)
         if step is None:
             break
         steps.append(step)
         if not json:
-            output.print_step(
-                step.status.value,
-                step.name,
-                step.detail,
-                seconds=step.seconds,
-                next_step=step.next_step,
-            )
+            views.print_check_step(step)
     if not json:
-        typer.echo(views.verdict(definition, steps, deep=deep))
+        views.print_verdict(definition, steps, deep=deep)
     return steps
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shlex
 import socket
@@ -10,10 +9,10 @@ import threading
 from importlib import resources
 
 from towline.clusters._check_reach import connection
-from towline.clusters._node_answer import judge, read_node_answer
+from towline.clusters._complaints import suggestion
+from towline.clusters._node_answer import again, judge, read_node_answer
 from towline.clusters._visit import Finding, Visit
-from towline.clusters.check_step import Status
-from towline.errors import CommandTimedOut, DefinitionError, SubmitRefused
+from towline.errors import DefinitionError, SubmitRefused
 
 QUEUE_SECONDS = 60
 """How long the test job may wait for a node."""
@@ -65,70 +64,63 @@ def _serve_token(visit: Visit) -> int:
 
 def look_at_node(visit: Visit) -> Finding:
     """Run a job on one node: it must see Towline's folder and reach the controller's port."""
-    name = f"tl.{visit.tag}.check.0"
-    asked = visit.partition or _preferred_partition(visit)
-    if asked and visit.facts.partition(asked) is None:
-        there = ", ".join(part.name for part in visit.facts.partitions)
-        raise DefinitionError(visit.thing, f"there is no partition {asked} (there: {there})")
-    try:
-        result = visit.shell.run(
-            node_script(visit, name, asked), timeout=QUEUE_SECONDS + JOB_SECONDS + 30
+    partition = visit.partition or _preferred_partition(visit)
+    if visit.facts.partition(partition) is None:
+        there = [part.name for part in visit.facts.partitions]
+        raise DefinitionError(
+            visit.thing,
+            f"there is no partition {partition}{suggestion(partition, there)}",
+            f"choose one of: {', '.join(there)}",
         )
-    except CommandTimedOut:
-        visit.shell.run(f"scancel --name={shlex.quote(name)}", timeout=20)
-        raise
-    if result.exit_code == 0:
-        return judge(read_node_answer(result.stdout), visit)
-    where = f"partition {asked}" if asked else "the default partition"
-    said = _last_words(result.stderr)
-    if waited_in_vain(said):
-        return Finding(
-            f"{where} gave no node within {QUEUE_SECONDS} s; nothing is known of its nodes",
-            Status.WARN,
-            f"later again, or: towline cluster check {visit.definition.name} --deep --partition P",
+    result = visit.shell.run(job_script(visit, partition), timeout=QUEUE_SECONDS + JOB_SECONDS + 30)
+    if result.exit_code:
+        raise SubmitRefused(
+            visit.thing,
+            f"the test job was refused in partition {partition}: {last_words(result.stderr)}",
+            f"{again(visit)} --partition P --account A",
         )
-    raise SubmitRefused(
-        visit.thing,
-        f"the test job did not run in {where}: {said}",
-        f"towline cluster check {visit.definition.name} --deep --partition P --account A",
+    return judge(read_node_answer(result.stdout), visit, partition)
+
+
+def job_script(visit: Visit, partition: str) -> str:
+    """Return the sh script that runs `node_check.sh` as a job and prints what it found."""
+    mark = f"{visit.facts.root}/.{visit.tag}"
+    job = "#!/bin/sh\n" + _program(
+        "node_check",
+        mark=mark,
+        token=visit.token,
+        address=visit.facts.node_address,
+        port=str(visit.agent_port),
+        python=visit.facts.agent_python(visit.definition.python) or "python3",
+    )
+    sbatch = ["sbatch", f"--partition={partition}"]
+    sbatch += [f"--account={visit.account}"] if visit.account else []
+    submit = f'submit() {{ {shlex.join(sbatch)} "$@"; }}\n'
+    return submit + _program(
+        "test_job",
+        folder=visit.facts.root,
+        mark=mark,
+        token=visit.token,
+        job_name=f"tl.{visit.tag}.check.0",
+        job=job,
+        queue_seconds=str(QUEUE_SECONDS),
+        job_seconds=str(JOB_SECONDS),
     )
 
 
-def node_script(visit: Visit, job_name: str, partition: str | None) -> str:
-    """Return the sh script that runs `node_check.sh` on one node through srun."""
-    check = resources.files("towline.clusters").joinpath("node_check.sh").read_text("utf-8")
-    python = visit.facts.agent_python(visit.definition.python) or "python3"
-    srun = [
-        "srun", f"--job-name={job_name}", "--nodes=1", "--ntasks=1", "--time=1", "--input=none",
-        f"--immediate={QUEUE_SECONDS}",
-    ]  # fmt: skip
-    srun += [f"--partition={partition}"] if partition else []
-    srun += [f"--account={visit.account}"] if visit.account else []
-    mark = f"{visit.facts.root}/.{visit.tag}"
-    port = str(visit.agent_port)
-    told = [mark, visit.token, visit.facts.node_address, port, python]
-    return f"""\
-mark={shlex.quote(mark)}
-trap 'rm -f "$mark"' EXIT
-(umask 077 && mkdir -p {shlex.quote(visit.facts.root)}) || exit
-printf '%s' {visit.token} >"$mark" || exit
-cd && {shlex.join([*srun, "sh", "-c", check, "node_check", *told])} </dev/null
-"""
+def _program(file: str, **values: str) -> str:
+    text = resources.files("towline.clusters").joinpath(f"{file}.sh").read_text("utf-8")
+    return "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()) + text
 
 
-def waited_in_vain(srun_said: str) -> bool:
-    """Return whether srun gave up because no node was free in time."""
-    return bool(re.search("nodes are busy|immediate|not available", srun_said, re.IGNORECASE))
-
-
-def _preferred_partition(visit: Visit) -> str | None:
+def _preferred_partition(visit: Visit) -> str:
     if visit.definition.partitions:
         return visit.definition.partitions[0]
-    default = visit.facts.default_partition() or visit.facts.partitions[0]
-    return default.name
+    return (visit.facts.default_partition() or visit.facts.partitions[0]).name
 
 
-def _last_words(stderr: str) -> str:
-    lines = [line for line in stderr.splitlines() if line.strip()]
-    errors = [line for line in lines if "error" in line] or lines
-    return errors[-1].removeprefix("srun: error: ") if errors else "srun said nothing"
+def last_words(stderr: str) -> str:
+    """Return the last line that a scheduler's command complained with."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if "error:" in line] or lines or ["it said nothing"]
+    return errors[-1].rpartition("error: ")[2]

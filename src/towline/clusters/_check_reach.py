@@ -83,13 +83,20 @@ def look_at_connection(visit: Visit) -> Finding:
 
 def look_at_quiet_shell(visit: Visit) -> Finding:
     """Find out whether start-up files print something: it breaks scp, rsync and sftp."""
-    done = subprocess.run(
-        connection(visit).argv("true"),
-        capture_output=True,
-        timeout=QUIET_SECONDS,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            connection(visit).argv("true"),
+            capture_output=True,
+            timeout=QUIET_SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Finding(
+            f"a command that does nothing took over {QUIET_SECONDS} s",
+            Status.WARN,
+            "look into the controller's ~/.bashrc for what waits or hangs",
+        )
     noise = done.stdout.decode(errors="replace").strip()
     if not noise:
         return Finding("start-up files print nothing")
@@ -102,8 +109,8 @@ def look_at_quiet_shell(visit: Visit) -> Finding:
 
 def look_at_system(visit: Visit) -> Finding:
     """Run the probe: one round trip that all later steps live on."""
-    visit.facts = facts = probe(visit.shell, visit.definition)
     before = recall_facts(visit.definition)
-    remember_facts(visit.definition, keep_last_known(facts, before))
+    visit.facts = facts = keep_last_known(probe(visit.shell, visit.definition), before)
+    remember_facts(visit.definition, facts)
     library = f", glibc {facts.glibc}" if facts.glibc else ", no glibc"
     return Finding(f"{facts.hostname}: {facts.system} {facts.kernel} {facts.arch}{library}")

@@ -27,10 +27,13 @@ def look_at_scheduler(visit: Visit) -> Finding:
         )
     version = f"Slurm {facts.scheduler_version}".strip()
     if why := facts.unknown.get("partitions"):
+        silent = "no answer in time" in why
         raise SiteError(
             visit.thing,
             f"{version} is installed but does not answer: {why}",
-            "wait and check again; if it lasts, tell the site: 'scontrol ping' shows its state",
+            "wait and check again; if it lasts, tell the site: 'scontrol ping' shows its state"
+            if silent
+            else "try 'sinfo' there; if this host belongs to no Slurm, set 'type: ssh' in its file",
         )
     if why := facts.unknown.get("jobs"):
         return Finding(

@@ -20,6 +20,7 @@ class NodeAnswer:
         read: what the controller's port answered.
         trouble: why it did not answer.
         dialled: whether there was anything to dial with.
+        state: the job's state and reason in the scheduler's words, when it printed nothing.
 
     """
 
@@ -28,6 +29,7 @@ class NodeAnswer:
     read: str
     trouble: str
     dialled: bool
+    state: str
 
 
 def read_node_answer(text: str) -> NodeAnswer:
@@ -39,10 +41,16 @@ def read_node_answer(text: str) -> NodeAnswer:
         read=first(answer, "answer"),
         trouble=first(answer, "trouble"),
         dialled="undialled" not in answer,
+        state=first(answer, "state"),
     )
 
 
-def judge(answer: NodeAnswer, visit: Visit) -> Finding:
+def again(visit: Visit) -> str:
+    """Return the command that runs the test job."""
+    return f"towline cluster check {visit.definition.name} --deep"
+
+
+def judge(answer: NodeAnswer, visit: Visit, partition: str) -> Finding:
     """Return what the answer means for runs.
 
     Raises:
@@ -51,8 +59,18 @@ def judge(answer: NodeAnswer, visit: Visit) -> Finding:
     """
     facts, node = visit.facts, answer.node
     at = f"{facts.node_address}:{visit.agent_port}"
+    if not node and "JobState=PENDING" in answer.state:
+        return Finding(
+            f"partition {partition} gave no node in time ({answer.state}); nothing is known of it",
+            Status.WARN,
+            f"later again, or elsewhere: {again(visit)} --partition P",
+        )
     if not node:
-        raise SiteError(visit.thing, "the test job ran but its output did not come back")
+        raise SiteError(
+            visit.thing,
+            f"the test job wrote nothing to {facts.root} ({answer.state or 'state unknown'})",
+            "set 'root' in the definition to a folder that controller and nodes share",
+        )
     if not answer.sees_folder:
         raise SiteError(
             visit.thing,

@@ -26,7 +26,7 @@ class CheckStep:
     """What the doctor found at one step.
 
     Args:
-        name: the step, in at most 18 characters.
+        name: the step, in at most 17 characters.
         status: how it ended.
         detail: what was found, in one sentence.
         seconds: how long it took; None when it was not tried.

@@ -1,0 +1,33 @@
+# On the controller: run a job on one node, wait for what it writes, leave nothing behind.
+# Set in front of it: folder (Towline's), mark (a new file in it), token, job_name,
+# job (its script), queue_seconds, job_seconds, submit (a function: sbatch with its options).
+answer=$mark.out
+id=
+tidy() {
+    [ -z "$id" ] || scancel "$id" 2>/dev/null
+    rm -f "$mark" "$answer"
+}
+trap tidy EXIT
+trap 'exit 1' HUP INT TERM
+umask 077
+mkdir -p "$folder" && printf '%s' "$token" >"$mark" && cd "$folder" || exit 1
+
+id=$(printf '%s\n' "$job" | submit --parsable --job-name="$job_name" --nodes=1 --ntasks=1 --time=1 --output="$answer") || exit 1
+id=${id%%;*}
+
+waited=0
+gone=0
+limit=$queue_seconds
+while ! grep -q '^@@end' "$answer" 2>/dev/null; do
+    sleep 1
+    waited=$((waited + 1))
+    state=$(timeout 5 squeue -h -j "$id" -o '%T %r' 2>/dev/null)
+    case $state in
+        PENDING*) ;;
+        "") gone=$((gone + 1)) ;; # ended, or squeue is silent: give its output time to arrive
+        *) [ "$limit" != "$queue_seconds" ] || limit=$((waited + job_seconds)) ;;
+    esac
+    [ $gone -lt 10 ] && [ $waited -lt "$limit" ] || break
+done
+[ ! -r "$answer" ] || cat "$answer"
+echo "@@state=$(timeout 5 scontrol show job -o "$id" 2>/dev/null | sed -n 's/.* \(JobState=[^ ]*\) \(Reason=[^ ]*\).*/\1 \2/p')"
