@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-
 Report = Callable[..., None]
 """Takes one event: its name, and its facts as keywords (JSON values)."""
 

@@ -112,7 +112,7 @@ class LinkKeeper:
         self._report(
             "warning",
             cluster=self._cluster,
-            text=f"the link lost its state; {blocks} block(s) are replaced, their tasks tried again",
+            text=f"the link lost its state; {blocks} block(s) replaced, their tasks tried again",
         )
         if lost is not None:
             lost.close()
@@ -129,7 +129,7 @@ class LinkKeeper:
         """End an agent whose client is gone: it would keep the run's place until its lease ends."""
         folder = quote(run_folder_on(self._facts, self._tag))
         self._connection.run(
-            f"{SHELL_FUNCTIONS}pid=$(agent {folder}); [ -z \"$pid\" ] && exit 0\n"
+            f'{SHELL_FUNCTIONS}pid=$(agent {folder}); [ -z "$pid" ] && exit 0\n'
             'kill -TERM "$pid"; n=0\n'
             f'while [ -n "$(agent {folder})" ] && [ $n -lt 30 ]; do n=$((n+1)); sleep 0.1; done\n'
             f'[ -z "$(agent {folder})" ] || kill -KILL "$pid"\n'

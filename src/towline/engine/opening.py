@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from towline.clusters import ClusterDefinition, load_facts
 from towline.engine.definitions import ExecutorDefinition
@@ -80,6 +79,8 @@ def _prepare(
         site.start_link(next(iter(environments.values())).python)
     for label, wanted in executors.items():
         site.admit(label, Tenant(wanted, environments[label]))
+        if wanted.preflight == "compute" and provider_kind(wanted, site.definition) == "slurm":
+            site.try_on_node(label)
 
 
 def _environments(
@@ -103,7 +104,7 @@ def _environment(
     wanted: ExecutorDefinition,
     report: Report,
 ) -> Environment:
-    def tell(event: str, /, **facts: Any) -> None:
+    def tell(event: str, **facts: object) -> None:
         report(event, **{"cluster": site.name, "executor": label, **facts})
 
     site.intend_mark(request)
@@ -112,6 +113,4 @@ def _environment(
     )
     if wanted.preflight != "off":
         preflight(environment, site.connection, cluster=site.name, executor=label, report=tell)
-    if wanted.preflight == "compute":
-        site.try_on_node(label, wanted, environment)
     return environment

@@ -14,6 +14,7 @@ from towline.engine.ledger import Ledger, Report
 from towline.engine.leftovers import remove
 from towline.engine.link_keeper import LinkKeeper
 from towline.engine.logs import fetch_logs
+from towline.engine.node_trial import try_on_node
 from towline.engine.scheduler import Scheduler
 from towline.engine.site_names import default_work_folder, job_prefix, run_folder_on
 from towline.environments import (
@@ -27,6 +28,9 @@ from towline.ssh import Connection, quote
 
 CLOSE_SECONDS = 60.0
 """For the scheduler to confirm that cancelled jobs are gone."""
+
+TRIAL_PORT = 9
+"""Of the trial on a node, on the workspace: nothing listens there; the node's dial is enough."""
 
 EXPIRED_DAYS = 14
 """After so long, what a lease has ended is removed; until then its logs can be fetched."""
@@ -131,6 +135,23 @@ class Site:
     def admit(self, label: str, tenant: Tenant) -> None:
         """Take an executor in."""
         self._tenants[label] = tenant
+
+    def try_on_node(self, label: str) -> None:
+        """Try an executor's environment and the way to the controller in a job on a node."""
+        assert self._link is not None, "the link is up by now"  # noqa: S101
+        tenant = self._tenants[label]
+        port = self._link.listen(f"{label}-trial", TRIAL_PORT, self.address)
+        try_on_node(
+            label,
+            tenant.wanted,
+            tenant.environment,
+            self.connection,
+            self.facts,
+            self.name,
+            self.tag,
+            (self.address, port),
+            self._report,
+        )
 
     def batch(self, scheduler: Scheduler) -> BatchThread:
         """Return the thread that speaks to this scheduler for all executors of the run."""
