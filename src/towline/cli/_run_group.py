@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 START = "<script>"  # the hidden command behind `run SCRIPT`; nobody types it
 
@@ -23,6 +23,11 @@ class RunGroup(TyperGroup):
             args = [START, *args]
         return super().parse_args(ctx, args)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Name the hidden command as its usage line should."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return "SCRIPT" if name == START else name, command, rest
+
     def get_params(self, ctx: Any) -> Any:
         """Show the options of ``run SCRIPT`` on the group's help page."""
         params = super().get_params(ctx)
@@ -36,3 +41,21 @@ class RunGroup(TyperGroup):
         """Write one page for both."""
         self._showing_help = True
         super().format_help(ctx, formatter)
+
+
+class StartCommand(TyperCommand):
+    """``run SCRIPT``: with a hint for those who forget the ``--``."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what comes behind SCRIPT."""
+        return ["[OPTIONS]", "[-- ARGS]..."]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse; an option that we do not know is probably the script's."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            option = getattr(error, "option_name", None)
+            if option and hasattr(error, "message"):
+                error.message += f". The script's own arguments go behind --: -- {option} …"
+            raise

@@ -15,7 +15,7 @@ import typer
 from towline.cli import _output as output
 from towline.cli import _run_views as views
 from towline.cli._output import JsonOption
-from towline.cli._run_group import START, RunGroup
+from towline.cli._run_group import START, RunGroup, StartCommand
 from towline.errors import LeftoversRemain, RunError
 from towline.runs.cancel import cancel as ask_to_end
 from towline.runs.catalog import block_files, newest, picture, summaries
@@ -71,7 +71,7 @@ RunOrNewest = Annotated[
 ]
 
 
-@app.command(START, hidden=True, epilog=EXIT_CODES)
+@app.command(START, cls=StartCommand, hidden=True, epilog=EXIT_CODES)
 def start(
     script: Annotated[Path, typer.Argument(metavar="SCRIPT", help="The script to run.")],
     arguments: Annotated[

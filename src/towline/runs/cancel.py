@@ -29,7 +29,9 @@ def cancel(folder: RunFolder) -> bool:
     keeper = keeper_of(folder)
     seen = keeper.look()
     if seen is Liveness.ALIVE:
-        os.kill(keeper.pid, signal.SIGTERM)
+        # A script or notebook that keeps its own run takes Ctrl-C; SIGTERM would just end it.
+        keeps_itself = keeper.as_dict() == folder.asked.creator
+        os.kill(keeper.pid, signal.SIGINT if keeps_itself else signal.SIGTERM)
         return True
     if keeper_vanished(folder):
         start_reaper(folder)

@@ -43,14 +43,14 @@ def belonging(
     def belongs(process: Process) -> bool:
         seen: set[int] = set()
         inside = False
-        here: Process | None = process
-        while here is not None and here.pid not in seen and here.pid != ancestor:
+        pid = process.pid
+        while pid != ancestor and pid not in seen and (here := known.get(pid)):
             if _is_shared(here):
                 return False
             inside = inside or here.marked or here.session in members
-            seen.add(here.pid)
-            here = known.get(here.parent)
-        return inside or (here is not None and here.pid == ancestor)
+            seen.add(pid)
+            pid = here.parent
+        return inside or pid == ancestor
 
     spared = {os.getpid(), ancestor}
     return [p for p in known.values() if p.pid not in spared and belongs(p)]

@@ -12,10 +12,12 @@ import os
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from towline.runs.descendants import end_processes
 from towline.runs.ending import (
+    SWEEP_PAUSES,
     Ending,
     Leftover,
     Sweep,
@@ -37,8 +39,25 @@ from towline.runs.script import Outcome, adopt_orphans, start_script
 from towline.runs.state import RunState, advance
 from towline.runs.view import fold
 
-ESCALATION = ((signal.SIGINT, 10.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
-"""What a cancelled script is sent, and the seconds before the next; SIGINT lets it clean up."""
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a supervisor waits for what; seconds.
+
+    ``script``: what a cancelled script is sent, and the time before the next; SIGINT lets it
+    clean up. ``by_itself`` and ``grace``: see ``end_processes``. ``sweeps``: see
+    ``sweep_clusters``.
+    """
+
+    script: tuple[tuple[signal.Signals, float], ...] = (
+        (signal.SIGINT, 10.0),
+        (signal.SIGTERM, 5.0),
+        (signal.SIGKILL, 5.0),
+    )
+    by_itself: float = 1.0
+    grace: float = 5.0
+    sweeps: tuple[float, ...] = SWEEP_PAUSES
+
 
 _LOCK_SECONDS = 5.0  # somebody may hold the lock for a moment to see whether it is free
 
@@ -46,11 +65,14 @@ _LOCK_SECONDS = 5.0  # somebody may hold the lock for a moment to see whether it
 class Supervisor:
     """Look after one run from its first event to its last."""
 
-    def __init__(self, folder: RunFolder, sweep: Sweep = engine_sweep) -> None:
+    def __init__(
+        self, folder: RunFolder, sweep: Sweep = engine_sweep, patience: Patience | None = None
+    ) -> None:
         self.folder = folder
         self.report = Recorder(folder)
         self.state = RunState.CREATED
         self._sweep = sweep
+        self._patience = patience or Patience()
         self._began = time.monotonic()
         self._inbox = SignalInbox(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
@@ -108,7 +130,7 @@ class Supervisor:
 
     def _wait_for(self, script: int) -> Outcome:
         """Wait for the script; after a request to cancel, with growing force."""
-        force = iter(ESCALATION)
+        force = iter(self._patience.script)
         deadline = float("inf")
         while True:
             if (outcome := _collect(script)) is not None:
@@ -129,9 +151,12 @@ class Supervisor:
                 os.killpg(script, number)
 
     def _clean(self, session: int | None) -> list[Leftover]:
-        stuck = end_processes(self.folder, session, os.getpid())
+        patience = self._patience
+        stuck = end_processes(
+            self.folder, session, os.getpid(), by_itself=patience.by_itself, grace=patience.grace
+        )
         here = [Leftover("this machine", "process", str(p.pid), p.arguments[0]) for p in stuck]
-        return here + sweep_clusters(self.folder, self._sweep, self.report)
+        return here + sweep_clusters(self.folder, self._sweep, self.report, patience.sweeps)
 
     def _end(self, ending: Ending, leftovers: list[Leftover]) -> None:
         self.report.free()
@@ -154,8 +179,8 @@ def _collect(script: int) -> Outcome | None:
     return outcome
 
 
-def _take_over(folder: RunFolder) -> int | None:
-    deadline = time.monotonic() + _LOCK_SECONDS
+def _take_over(folder: RunFolder, patience: float) -> int | None:
+    deadline = time.monotonic() + patience
     while (lock := take_for_life(folder.keeper_lock)) is None:
         if time.monotonic() > deadline:
             return None
@@ -168,7 +193,7 @@ def main(arguments: list[str]) -> None:
     reaping = arguments[0] == "--reap"
     folder = RunFolder.open(Path(arguments[-1]))
     # Held until this process is gone, however it goes: who holds it looks after the run.
-    lock = _take_over(folder)
+    lock = _take_over(folder, 0.0 if reaping else _LOCK_SECONDS)
     if lock is None or final_event(folder) is not None:
         return
     if not reaping:

@@ -119,9 +119,12 @@ def fold(events: Iterable[Event], view: RunView | None = None) -> RunView:
     view = view or RunView()
     for event in events:
         if step := _STEPS.get(event.name):
-            with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+            with contextlib.suppress(*_MALFORMED):
                 step(view, event)
     return view
+
+
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 def _enter(view: RunView, state: RunState) -> None:

@@ -104,22 +104,25 @@ class Watcher:
     def _show(self) -> Event | None:
         """Show what is new; return the last event once everything before it has been shown."""
         ended = None
-        fresh = []
         for event in self.folder.events.read(self._offset):
             self._offset = event.end
             if event.name == "ended":
                 ended = event
-            fresh.append(event)
-        # Output is read after the events: what the script wrote before its end comes before it.
+            else:
+                self._show_event(event)
+        # Read after the events: when `ended` is there, so is all that the script wrote before it.
         for stream, tail in self._outputs.items():
             for data in tail.read():
                 self._screen.output(stream, data)
-        for event in fresh:
-            fold([event], self.view)
-            self._screen.event(event, self.view)
-        if ended is None:
+        if ended is not None:
+            self._show_event(ended)
+        else:
             self._screen.tick(self.view)
         return ended
+
+    def _show_event(self, event: Event) -> None:
+        fold([event], self.view)
+        self._screen.event(event, self.view)
 
     def _interrupted(self) -> bool:
         """Take a Ctrl-C; return whether to leave."""
