@@ -19,6 +19,7 @@ from towline.ssh.processes import end_masters
 from towline.ssh.refusal import ENDED_BY_PROXY, Refusal, read_refusal
 from towline.ssh.terminal import run_in_foreground
 
+_ANSWER_SECONDS = 10.0
 _UNSHARED = "already exists, disabling multiplexing"
 
 
@@ -28,7 +29,7 @@ def start_master(destination: Destination, socket: Path, seconds: float) -> int 
     limit = f"ConnectTimeout={max(1, math.ceil(seconds))}"
     code, words = _run(_master(destination, socket, destination.persist_seconds, limit), seconds)
     if code == 0:
-        pid = mux.master_pid(socket)
+        pid = mux.master_pid(socket, _ANSWER_SECONDS)
         if _UNSHARED in words:  # an ssh whose starter was killed had the socket first
             end_masters(socket, keep=pid)
         if pid:
@@ -53,7 +54,7 @@ def login_master(destination: Destination, socket: Path, persist_seconds: int) -
         code = run_in_foreground(command)
     except FileNotFoundError:
         raise _no_ssh_client() from None
-    return mux.master_pid(socket) if code == 0 else None
+    return mux.master_pid(socket, _ANSWER_SECONDS) if code == 0 else None
 
 
 def _ask_why(destination: Destination, socket: Path, seconds: float) -> Refusal | None:

@@ -26,6 +26,9 @@ from towline.ssh.refusal import Refusal
 _SOCKET_PATH_BYTES = 103 - 17  # the smaller of Linux and macOS; ssh appends 17 while it binds
 _LOGGING_IN = "log-in"
 _LOCK_SECONDS = 30.0
+_GLANCE_SECONDS = 2.0
+FROZEN_SECONDS = 10.0
+"""A master that answers nothing on its own socket for so long is a frozen process."""
 
 Report = Callable[..., None]
 
@@ -53,7 +56,7 @@ class Master:
     def pid(self) -> int | None:
         """Return the process id of a master that answers, else None."""
         try:
-            return mux.master_pid(self.socket)
+            return mux.master_pid(self.socket, _GLANCE_SECONDS)
         except TimeoutError:
             return None
 
@@ -142,7 +145,7 @@ class Master:
         try:
             with exclusive(self._lock, "closing", _LOCK_SECONDS):
                 with suppress(TimeoutError):
-                    mux.terminate(self.socket)
+                    mux.terminate(self.socket, FROZEN_SECONDS)
                 end_masters(self.socket)
                 self.socket.unlink(missing_ok=True)
         except LockBusy as busy:
@@ -153,10 +156,10 @@ class Master:
         try:
             with exclusive(self._lock, "recycling", _LOCK_SECONDS):
                 try:
-                    pid = mux.master_pid(self.socket)
+                    pid = mux.master_pid(self.socket, FROZEN_SECONDS)
                     if pid is None or pid != suspect or answers():
                         return False
-                    mux.stop_listening(self.socket)
+                    mux.stop_listening(self.socket, FROZEN_SECONDS)
                 except TimeoutError:
                     end_masters(self.socket)
                 self.socket.unlink(missing_ok=True)
@@ -171,7 +174,7 @@ class Master:
         With a dead socket there, ssh would go on without sharing and stay for ever.
         """
         try:
-            if mux.master_pid(self.socket):
+            if mux.master_pid(self.socket, FROZEN_SECONDS):
                 return True
         except TimeoutError:
             end_masters(self.socket)

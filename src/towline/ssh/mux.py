@@ -23,7 +23,7 @@ class _Request(IntEnum):
     STOP_LISTENING = 0x10000009
 
 
-def master_pid(path: Path, timeout: float = 5.0) -> int | None:
+def master_pid(path: Path, timeout: float) -> int | None:
     """Return the process id of the master behind the socket, or None when there is none.
 
     Raises:
@@ -34,12 +34,12 @@ def master_pid(path: Path, timeout: float = 5.0) -> int | None:
     return words[1] if kind == _ALIVE and len(words) > 1 else None
 
 
-def stop_listening(path: Path, timeout: float = 5.0) -> bool:
+def stop_listening(path: Path, timeout: float) -> bool:
     """Retire the master: no new sessions; it ends after the last one. False: there was none."""
     return _ask(path, _Request.STOP_LISTENING, timeout)[0] == _OK
 
 
-def terminate(path: Path, timeout: float = 5.0) -> bool:
+def terminate(path: Path, timeout: float) -> bool:
     """End the master and all its sessions now. False: there was none."""
     return _ask(path, _Request.TERMINATE, timeout)[0] == _OK
 

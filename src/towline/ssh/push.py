@@ -22,9 +22,9 @@ from towline.ssh.transfer import (
     Copied,
     Progress,
     Tally,
+    copy_failed,
     not_whole,
     part_beside,
-    script_failed,
     transfer,
 )
 
@@ -113,7 +113,7 @@ def push_tree(
         raise not_whole(connection, what, sent.complaint or "what arrived has another checksum")
     switched = connection.run(copy_scripts.switch_in_tree(remote, part), timeout=_SWITCH_IN_SECONDS)
     if switched.exit_code:
-        raise script_failed(connection, what, switched.stderr)
+        raise copy_failed(connection, what, switched.stderr)
     return tally.copied()
 
 

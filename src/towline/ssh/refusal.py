@@ -43,26 +43,25 @@ _SENT_KEY = re.compile(
 )
 _UNKNOWN = re.compile(r"^No (\S+) host key is known for (\S+) and you have requested strict", re.M)
 _SERVER_KEY = re.compile(r"^debug1: Server host key: (\S+) (\S+)$", re.M)
-_REVOKED = re.compile(r"REVOKED HOST KEY DETECTED|Host key for (\S+) was revoked")
+_REVOKED = re.compile(r"REVOKED HOST KEY DETECTED")
+_REVOKED_HOST = re.compile(r"^(?:\S+ )?[Hh]ost key for (\S+) was revoked", re.M)
 _NAME = re.compile(r"^ssh: Could not resolve hostname (\S+?): (.+)$", re.M)
 _CONNECT = re.compile(r"^ssh: connect to host (\S+) port (\d+): (.+)$", re.M)
-_FORBIDDEN = re.compile(
-    r"open failed: (administratively prohibited|connect failed|[\w ]+): ?(.*)$", re.M
-)
+_NO_WAY_ON = re.compile(r"^channel \d+: open failed: ([\w ]+)(?:: (.*))?$", re.M)
 _ALGORITHM = re.compile(r"^Unable to negotiate with (\S+) port \d+: (.+)$", re.M)
-_CONFIG = (
-    re.compile(r"^(.+: line \d+: Bad configuration option: .+)$", re.M),
-    re.compile(r"^(Bad owner or permissions on .+)$", re.M),
-    re.compile(r"^(Can't open user config(?:uration)? file .+)$", re.M),
-    re.compile(r"^(.+ line \d+: (?:Bad|Missing|Unsupported|Invalid|garbage|keyword) .+)$", re.M),
-    re.compile(r"^(unix_listener: .+|ControlPath .+ too long.*)$", re.M),
+_CONFIGURATION = re.compile(
+    r"^(.+)\n.+: terminating, \d+ bad configuration options?$"
+    r"|^(Bad owner or permissions on .+|Can't open user config(?:uration)? file .+)$"
+    r"|^(unix_listener: .+|ControlPath .* ?too long.*)$",
+    re.M,
 )
-_SILENT = re.compile(r"^Connection (?:closed|reset) by UNKNOWN port 65535", re.M)
+_BY_PROXY = re.compile(r"^Connection (?:closed|reset) by UNKNOWN port 65535$", re.M)
+_OLD_BY_PROXY = re.compile(r"\Assh_exchange_identification: Connection closed by remote host\s*\Z")
 _CLOSED = re.compile(
-    r"^(?:(?:kex|ssh)_exchange_identification: .+|Connection (?:closed|reset|timed out).*"
-    r"|Connection to .+ (?:closed|timed out).*|.*banner exchange.*|Timeout, server .+"
-    r"|Received disconnect from .+|Disconnected from .+|client_loop: .+|packet_write_wait: .+"
-    r"|Not allowed at this time.*|Bad packet length.*|ssh_dispatch_run_fatal: .+)$",
+    r"^(?:(?:kex|ssh)_exchange_identification: .+|banner exchange: .+|Not allowed at this time.*"
+    r"|Connection (?:closed|reset|timed out).*|Connection to .+ (?:closed|timed out).*"
+    r"|Timeout, server .+|Received disconnect from .+|Disconnected from .+|client_loop: .+"
+    r"|packet_write_wait: .+|ssh_dispatch_run_fatal: .+|ssh_packet_read: .+|Bad packet length.*)$",
     re.M,
 )
 
@@ -93,9 +92,11 @@ def _host_key(text: str) -> Refusal | None:
             found[1],
             f"ask the site; only if it replaced its key: ssh-keygen -R '{found[1]}'{file}",
         )
-    if found := _REVOKED.search(text):
-        hop = found[1] or ""
-        return Refusal(HostKeyChanged, "the host's key is marked as revoked", hop, "ask the site")
+    if _REVOKED.search(text):
+        host = _REVOKED_HOST.search(text)
+        hop = host[1] if host else ""
+        cause = f"the key of host {hop or 'on the way'} is marked as revoked in known_hosts"
+        return Refusal(HostKeyChanged, cause, hop, "ask the site for its new key")
     if found := _UNKNOWN.search(text):
         shown = list(_SERVER_KEY.finditer(text, 0, found.start()))
         key = f"{shown[-1][1]} {shown[-1][2]}" if shown else f"its {found[1]} key"
@@ -135,9 +136,9 @@ def _login(text: str) -> Refusal | None:
 
 
 def _configuration(text: str) -> Refusal | None:
-    for pattern in _CONFIG:
-        if found := pattern.search(text):
-            return Refusal(DefinitionError, f"ssh cannot use its configuration: {found[1]}")
+    if found := _CONFIGURATION.search(text):
+        line = next(group for group in found.groups() if group)
+        return Refusal(DefinitionError, f"ssh cannot use its configuration: {line}")
     return None
 
 
@@ -148,14 +149,13 @@ def _network(text: str) -> Refusal | None:
         return Refusal(HostUnreachable, f"{found[1]} port {found[2]}: {found[3]}", found[1])
     if found := _ALGORITHM.search(text):
         return Refusal(HostUnreachable, f"{found[1]} and ssh share no method: {found[2]}", found[1])
-    if found := _FORBIDDEN.search(text):
-        why = ": ".join(part for part in (found[1], found[2]) if part)
-        return Refusal(HostUnreachable, f"the jump host does not pass us on ({why})")
-    closing = [found[0] for found in _CLOSED.finditer(text)]
-    if _SILENT.search(text) and all(
-        "exchange_identification" in line or "UNKNOWN" in line for line in closing
-    ):
+    if found := _NO_WAY_ON.search(text):
+        if found[1] == "connect failed":
+            return Refusal(HostUnreachable, f"the jump host gets no further: {found[2]}")
+        return Refusal(HostUnreachable, f"the jump host lets nobody through: {found[1]}")
+    if _BY_PROXY.search(text) or _OLD_BY_PROXY.search(text):
         return Refusal(HostUnreachable, ENDED_BY_PROXY)
-    if closing:
-        return Refusal(HostUnreachable, closing[0])
+    if found := _CLOSED.search(text):
+        cause = f"the connection ended before log-in was complete: {found[0]}"
+        return Refusal(HostUnreachable, cause)
     return None

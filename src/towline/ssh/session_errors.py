@@ -52,11 +52,19 @@ def session_broke(
 def script_failed(destination: Destination, what: str, exit_code: int, said: str) -> SiteError:
     """Return the error for a script whose exit code was checked; a full disk has its own."""
     said = said.strip()[-500:]
-    if any(words in said for words in _NO_SPACE):
-        step = "free space there, or ask the site for quota"
-        return NoSpace(destination.thing, f"{what} found no space: {said}", step)
+    if no_space := found_no_space(destination, what, said):
+        return no_space
     cause = f"{what} ended with exit code {exit_code}: {said or 'it said nothing'}"
     return SiteError(destination.thing, cause)
+
+
+def found_no_space(destination: Destination, what: str, said: str) -> NoSpace | None:
+    """Return the error for a full disk or quota, if that is what a remote command said."""
+    for line in said.splitlines():
+        if any(words in line for words in _NO_SPACE):
+            step = "free space there, or ask the site for quota"
+            return NoSpace(destination.thing, f"{what} found no space: {line.strip()}", step)
+    return None
 
 
 def first_words(script: str) -> str:

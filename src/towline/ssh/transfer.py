@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from towline.errors import CommandTimedOut, ConnectionDropped, CopyFailed, NoSpace, TowlineError
+from towline.errors import CommandTimedOut, ConnectionDropped, CopyFailed, TowlineError
 from towline.ssh.copy_scripts import PART, parent_of
 from towline.ssh.session import Outcome
+from towline.ssh.session_errors import found_no_space
 
 if TYPE_CHECKING:
     from towline.ssh.connection import Connection
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 STALL_SECONDS = 120.0
 """A copy in which no byte moves for so long is given up; it has no other time limit."""
 CHUNK_BYTES = 1 << 18
-_NO_SPACE = re.compile(r"No space left on device|Dis[ck] quota exceeded")
 
 Progress = Callable[[int, int], None]
 """Called as ``progress(bytes_done, bytes_total)``; of a folder the total is an estimate."""
@@ -101,19 +100,16 @@ def transfer(
     except (ConnectionDropped, CommandTimedOut) as error:
         raise not_whole(connection, what, "the connection broke or stood still") from error
     if outcome.exit_code:
-        raise script_failed(connection, what, outcome.stderr.decode(errors="backslashreplace"))
+        raise copy_failed(connection, what, outcome.stderr.decode(errors="backslashreplace"))
     return outcome
 
 
-def script_failed(connection: Connection, what: str, stderr: str) -> TowlineError:
-    """Return the error for a remote script that ended with another exit code than 0."""
-    if _NO_SPACE.search(stderr):
-        return NoSpace(
-            connection.destination.thing,
-            f"{what} found no space: {_last_line(stderr)}",
-            "free space there, or ask the site for quota",
-        )
-    return not_whole(connection, what, _last_line(stderr) or "the remote side gave no reason")
+def copy_failed(connection: Connection, what: str, stderr: str) -> TowlineError:
+    """Return the error for a remote script of a copy that ended with another exit code than 0."""
+    if no_space := found_no_space(connection.destination, what, stderr):
+        return no_space
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    return not_whole(connection, what, lines[-1] if lines else "the remote side gave no reason")
 
 
 def not_whole(connection: Connection, what: str, cause: str) -> CopyFailed:
@@ -121,8 +117,3 @@ def not_whole(connection: Connection, what: str, cause: str) -> CopyFailed:
     return CopyFailed(
         connection.destination.thing, f"{what} failed: {cause}", "nothing was changed; try again"
     )
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
