@@ -10,7 +10,7 @@ import pytest
 from towline.testbed import Testbed, what_is_missing
 
 
-def test_sacct_tells_a_jobs_end_and_exit_code(tmp_path: Path) -> None:
+def test_sacct_tells_a_jobs_end_and_exit_code(testbed_can_run: None, tmp_path: Path) -> None:
     """Slurmdbd and MariaDB boot with the testbed; a finished job is found, with its exit code."""
     if missing := what_is_missing(accounting=True):
         pytest.skip("ACCOUNTING NOT TESTED: " + "; ".join(missing))

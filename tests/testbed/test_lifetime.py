@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from towline.errors import TestbedError
-from towline.testbed import Testbed, what_is_missing
+from towline.testbed import Testbed
 from towline.testbed.control import supervisor_pid
 
-pytestmark = pytest.mark.skipif(bool(what_is_missing()), reason=f"NO TESTBED: {what_is_missing()}")
+pytestmark = pytest.mark.usefixtures("testbed_can_run")
 
 HOLDER = """
 import json, sys, time

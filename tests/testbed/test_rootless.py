@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import towline
-from towline.testbed import what_is_missing
 
 SOURCES = Path(towline.__file__).parent
 
@@ -50,10 +49,8 @@ print("done")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: the other testbed tests are rootless")
-def test_an_ordinary_user_gets_the_same_testbed(tmp_path: Path) -> None:
+def test_an_ordinary_user_gets_the_same_testbed(testbed_can_run: None, tmp_path: Path) -> None:
     """An unprivileged user with newuidmap boots, uses, breaks and removes a testbed."""
-    if missing := what_is_missing():
-        pytest.skip("NO TESTBED: " + "; ".join(missing))
     for program, package in (("newuidmap", "uidmap"), ("useradd", "passwd")):
         if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin"):
             pytest.skip(f"ROOTLESS TESTBED NOT TESTED; type: apt-get install {package}")

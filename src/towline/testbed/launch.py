@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import select
@@ -10,13 +12,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from towline.errors import TestbedError
 from towline.testbed import control, requirements
 
 BOOT_LIMIT = 240.0  # seconds; the supervisor's own limits are shorter and say more
+END_LIMIT = 15.0  # seconds for the processes of a killed testbed to end
 LOG = "supervisor.log"
 _SOURCES = Path(__file__).parents[2]
 
@@ -42,14 +46,43 @@ def start(
     """
     if missing := requirements.what_is_missing(accounting):
         raise TestbedError("testbed", "; ".join(missing), requirements.install_line(accounting))
-    parent = _open_process(end_with) if end_with is not None else None
-    _take_folder(folder)
+    with _watched(end_with) as parent:
+        _take_folder(folder)
+        process = _start_supervisor(folder, accounting, parent)
+    try:
+        _wait_ready(process, folder, progress)
+    except BaseException:
+        process.kill()
+        process.wait()
+        _remove(folder)
+        raise
+    return process
+
+
+@contextlib.contextmanager
+def _watched(pid: int | None) -> Iterator[int | None]:
+    """Open a process, so that the supervisor can see its end whatever happens to its number."""
+    if pid is None:
+        yield None
+        return
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError as error:
+        raise TestbedError(f"process {pid}", f"cannot be watched: {error.strerror}") from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _start_supervisor(folder: Path, accounting: bool, parent: int | None) -> subprocess.Popen[str]:
     options = {"folder": str(folder), "accounting": accounting, "parent": parent}
     namespaces = ["--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
     supervisor = [sys.executable, "-m", "towline.testbed.supervisor", json.dumps(options)]
     sources = os.pathsep.join(filter(None, [str(_SOURCES), os.environ.get("PYTHONPATH")]))
-    with (folder / LOG).open("wb") as log:
-        process = subprocess.Popen(
+    with (folder / LOG).open("ab") as log:
+        _claim(folder, log)
+        return subprocess.Popen(
             [*requirements.way().value, *namespaces, "--propagation", "private", *supervisor],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -59,35 +92,41 @@ def start(
             start_new_session=True,
             text=True,
         )
-    if parent is not None:
-        os.close(parent)
-    try:
-        _wait_ready(process, folder, progress)
-    except BaseException:
-        process.kill()
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return process
-
-
-def _open_process(pid: int) -> int:
-    try:
-        return os.pidfd_open(pid)
-    except OSError as error:
-        raise TestbedError(f"process {pid}", f"cannot be watched: {error.strerror}") from None
 
 
 def _take_folder(folder: Path) -> None:
     if str(folder).startswith(("/run/", "/proc/")):
         raise TestbedError(f"testbed in {folder}", "needs a folder outside /run and /proc")
     if is_up(folder):
-        raise TestbedError(f"testbed in {folder}", "is up already", "towline testbed down")
+        raise _up_already(folder)
     if folder.exists() and any(folder.iterdir()):
         if not (folder / LOG).exists():
             raise TestbedError(f"testbed in {folder}", "the folder holds something else")
-        shutil.rmtree(folder)
+        _remove(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _remove(folder: Path) -> None:
+    with (folder / LOG).open("ab") as log:
+        _claim(folder, log)
+        shutil.rmtree(folder)
+
+
+def _claim(folder: Path, log: BinaryIO) -> None:
+    """Lock the log; the lock is inherited by the supervisor and ends with its last process."""
+    deadline = time.monotonic() + END_LIMIT
+    while True:
+        try:
+            return fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # one that was just killed needs a moment to end; one that boots will answer
+            if is_up(folder) or time.monotonic() > deadline:
+                raise _up_already(folder) from None
+        time.sleep(0.05)
+
+
+def _up_already(folder: Path) -> TestbedError:
+    return TestbedError(f"testbed in {folder}", "is up already", "towline testbed down")
 
 
 def is_up(folder: Path) -> bool:
@@ -133,15 +172,13 @@ def stop(folder: Path, process: subprocess.Popen[str] | None = None) -> None:
         TestbedError: the folder holds no testbed.
 
     """
-    try:
+    if is_up(folder):
         supervisor = os.pidfd_open(control.supervisor_pid(folder))
-    except TestbedError:
-        if not (folder / LOG).exists():
-            raise
-    else:
         signal.pidfd_send_signal(supervisor, signal.SIGKILL)
         select.select([supervisor], [], [])  # the kernel first ends all that it had started
         os.close(supervisor)
+    elif not (folder / LOG).exists():
+        raise TestbedError(f"testbed in {folder}", "is not up", "towline testbed up")
     if process:
         process.wait()
-    shutil.rmtree(folder)
+    _remove(folder)

@@ -1,4 +1,4 @@
-"""Pytest fixtures: ``testbed``, one a session, and ``healthy_testbed``, well again after a test.
+"""Pytest fixtures: ``testbed``, one a session, and ``healthy_testbed``, well after each test.
 
 Register it in a ``conftest.py``: ``pytest_plugins = ["towline.testbed.pytest_plugin"]``.
 """
@@ -12,15 +12,32 @@ import pytest
 from towline.testbed.requirements import what_is_missing
 from towline.testbed.testbed import Testbed
 
+_REASON = "no testbed can run here"
+
 
 @pytest.fixture(scope="session")
-def testbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+def testbed_can_run() -> None:
+    """Skip tests that boot a testbed of their own on a machine that cannot carry one."""
+    if what_is_missing():
+        pytest.skip(_REASON)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say once, as the last line of all, why tests were left out and what to install."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = terminal.stats.get("skipped", []) if terminal else []
+    if count := sum(_REASON in str(report.longrepr) for report in skipped):
+        why = "; ".join(what_is_missing())
+        line = f"NO TESTBED HERE, {count} tests were left out: {why}"
+        terminal.write_line(line, yellow=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def testbed(testbed_can_run: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
     """Boot two real Slurm clusters for the whole session; they die with pytest, even by kill -9.
 
-    For tests that break nothing; a machine without a testbed skips them in one line.
+    For tests that break nothing; on a machine that cannot carry a testbed they are skipped.
     """
-    if missing := what_is_missing():
-        pytest.skip("NO TESTBED, its tests are left out: " + "; ".join(missing))
     with Testbed(tmp_path_factory.mktemp("testbed")) as running:
         yield running
 
