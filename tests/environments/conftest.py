@@ -1,4 +1,4 @@
-"""Machines to bring environments to: this one under another home, one without Python, small disks."""
+"""Machines to bring environments to: like this one, without Python, with small disks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from towline.environments import EnvironmentRequest
-
 PYTHON_HERE = shutil.which("python3", path="/usr/bin:/usr/local/bin") or ""
-ONLY_PARSL = EnvironmentRequest(packages=("parsl",))
-"""The smallest environment that works, so that tests share one build."""
-
 TOOLS = (
     "sh bash tar gzip awk find sed grep cat chmod dd df dirname du head ln ls mkdir mktemp mv "
     "readlink realpath rm sort stat tail touch tr uname env id sleep date"
@@ -48,6 +44,7 @@ class Machine:
     pushes: int = 0
 
     def run(self, script: str, *, timeout: float = 60) -> Answer:
+        """Run sh text there, and count it."""
         self.runs += 1
         done = subprocess.run(
             self._login("exec sh -s"), input=script, text=True, capture_output=True, timeout=timeout
@@ -55,6 +52,7 @@ class Machine:
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def argv(self, command: str) -> list[str]:
+        """Return the command that runs `command` there, and count it."""
         self.pushes += 1
         return self._login(command)
 
@@ -63,6 +61,7 @@ class Machine:
         return Path(path)
 
     def facts(self, **other: object) -> SimpleNamespace:
+        """Return what a probe would have seen, some of it otherwise."""
         known: dict[str, object] = {
             "system": "Linux",
             "arch": platform.machine(),
@@ -91,8 +90,6 @@ def _pythons() -> dict[str, str]:
 
 
 def _base_python() -> str:
-    import sys
-
     return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
 
 
@@ -105,12 +102,21 @@ def workspace_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
+@pytest.fixture(scope="session")
+def a_machine() -> Callable[[Path], Machine]:
+    """Return a maker of machines: this one, as a stranger's account on it would look."""
+
+    def make(folder: Path) -> Machine:
+        (folder / "home").mkdir()
+        return Machine(folder / "home")
+
+    return make
+
+
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    """This machine, as a stranger's account on it would look."""
-    home = tmp_path / "home"
-    home.mkdir()
-    return Machine(home)
+def machine(tmp_path: Path, a_machine: Callable[[Path], Machine]) -> Machine:
+    """Return this machine as a stranger's account on it would look."""
+    return a_machine(tmp_path)
 
 
 @pytest.fixture
@@ -119,10 +125,11 @@ def namespace() -> Iterator[Callable[[str], list[str]]]:
     holders: list[subprocess.Popen[str]] = []
 
     def make(setup: str) -> list[str]:
+        until_we_die = ["setpriv", "--pdeathsig", "KILL"]
+        until_we_die += ["unshare", "--mount", "--kill-child", "--fork"]
         as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
         holder = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--kill-child", "--fork"]
-            + [*as_root, "sh", "-c", f"set -e\n{setup}\necho ready $$\nexec cat"],
+            [*until_we_die, *as_root, "sh", "-c", f"set -e\n{setup}\necho ready $$\nexec cat"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -147,7 +154,7 @@ def namespace() -> Iterator[Callable[[str], list[str]]]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path, namespace: Callable[[str], list[str]]) -> Machine:
-    """A machine whose home is a disk of 12 MiB."""
+    """Return a machine whose home is a disk of 12 MiB."""
     home = tmp_path / "small"
     home.mkdir()
     return Machine(home, namespace(f"mount -t tmpfs -o size=12m tmpfs '{home}'"))
@@ -155,7 +162,7 @@ def small_disk(tmp_path: Path, namespace: Callable[[str], list[str]]) -> Machine
 
 @pytest.fixture
 def read_only(tmp_path: Path, namespace: Callable[[str], list[str]]) -> Machine:
-    """A machine whose home cannot be written."""
+    """Return a machine whose home cannot be written."""
     home = tmp_path / "read-only"
     home.mkdir()
     return Machine(home, namespace(f"mount -t tmpfs -o ro tmpfs '{home}'"))
@@ -163,7 +170,7 @@ def read_only(tmp_path: Path, namespace: Callable[[str], list[str]]) -> Machine:
 
 @pytest.fixture
 def bare(tmp_path: Path, namespace: Callable[[str], list[str]]) -> Machine:
-    """A machine with a C library and a few tools, but without any Python."""
+    """Return a machine with a C library and a few tools, but without any Python."""
     root = tmp_path / "bare"
     for folder in ("bin", "dev", "proc", "tmp", "home/user", "etc", "usr"):
         (root / folder).mkdir(parents=True)

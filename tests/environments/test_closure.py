@@ -43,7 +43,13 @@ def test_towline_and_what_only_it_needs_stay_home(chosen):
 
 
 def test_a_restriction_leaves_parsl_and_the_named_ones_with_their_needs(chosen):
-    assert chosen(packages=["Numbers_Lib"]) == ["dill", "filelock", "numbers-lib", "parsl", "tables"]
+    assert chosen(packages=["Numbers_Lib"]) == [
+        "dill",
+        "filelock",
+        "numbers-lib",
+        "parsl",
+        "tables",
+    ]
 
 
 def test_what_is_left_out_takes_its_own_needs_with_it(chosen):

@@ -14,7 +14,7 @@ from towline.errors import EnvironmentBuildFailed
 
 @pytest.fixture
 def project(tmp_path):
-    """A project with code, tests and papers."""
+    """Return a project with code, tests and papers."""
     folder = tmp_path / "project"
     for path in ("mine/__init__.py", "mine/sub/__init__.py", "tests/data.txt", "docs/conf.py"):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def test_the_table_of_a_setuptools_finder_is_read(parts, project):
     """As setuptools writes it: a module with MAPPING, and a .pth line that imports it."""
     finder = textwrap.dedent(f"""
         from __future__ import annotations
-        MAPPING: dict[str, str] = {{'mine': {str(project / "mine")!r}, 'single': {str(project / "single")!r}}}
+        MAPPING: dict[str, str] = {{'mine': '{project}/mine', 'single': '{project}/single'}}
         NAMESPACES: dict[str, list[str]] = {{}}
     """)
     found = parts(

@@ -25,7 +25,9 @@ def files(site, memory):
     """Return a function that lists a distribution's files by name."""
 
     def of(name):
-        return {m.name: m for m in members(installed_here([str(site.folder)])[name], "3.11", memory)}
+        return {
+            m.name: m for m in members(installed_here([str(site.folder)])[name], "3.11", memory)
+        }
 
     return of
 
@@ -76,7 +78,7 @@ def test_a_script_file_loses_the_path_of_the_workspaces_python(site, files):
 
 
 def test_the_same_packages_elsewhere_make_the_same_content(site, digest, memory, tmp_path):
-    """The name depends on what is in the files, not on the workspace or on the installer's notes."""
+    """The name depends on what is in the files, not on workspace or installer's notes."""
     site.add("lib", files={"lib.py": "x = 1"}, metadata={"INSTALLER": "pip"})
     other = type(site)(tmp_path / "another/lib/python3/site-packages")
     other.add("lib", files={"lib.py": "x = 1"}, metadata={"INSTALLER": "uv", "REQUESTED": ""})

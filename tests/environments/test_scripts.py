@@ -14,7 +14,7 @@ from towline.environments.scripts import command, relocated
 
 @pytest.fixture
 def bin_folder(tmp_path):
-    """A folder named to trip up quoting, with a Python in it."""
+    """Return a folder named to trip up quoting, with a Python in it."""
     folder = tmp_path / "a 'quoted' $HOME/bin"
     folder.mkdir(parents=True)
     (folder / "python").symlink_to(sys.executable)

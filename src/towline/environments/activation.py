@@ -35,7 +35,7 @@ def of_conda(conda_dir: str, name: str, before: str = "") -> str:
         _OWN_PYTHON_ONLY,
         f"if [ ! -r {script} ]; then echo {missing} >&2; exit 97; fi",
         f". {script}",
-        f"conda activate {shlex.quote(name)}",
+        f"conda activate {shlex.quote(name)} || exit 97",
     )
 
 

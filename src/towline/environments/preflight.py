@@ -48,7 +48,7 @@ def preflight(
         ReachError: the connection failed.
 
     """
-    report = report or silent
+    report = silent if report is None else report
     worker = environment.checked
     remembered = worker is not None
     if worker is None:

@@ -60,7 +60,7 @@ def realise(
         ReachError: the connection failed.
 
     """
-    report = report or silent
+    report = silent if report is None else report
     started = time.monotonic()
     plan = KINDS[request.kind](request, facts, cluster)
     report("environment", state="planned", kind=request.kind, key=plan.environment.key)
