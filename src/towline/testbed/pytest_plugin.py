@@ -25,7 +25,9 @@ def testbed_can_run() -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Say once, as the last line of all, why tests were left out and what to install."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    skipped = terminal.stats.get("skipped", []) if terminal else []
+    if terminal is None:
+        return
+    skipped = terminal.stats.get("skipped", [])
     if count := sum(_REASON in str(report.longrepr) for report in skipped):
         why = "; ".join(what_is_missing())
         line = f"NO TESTBED HERE, {count} tests were left out: {why}"
