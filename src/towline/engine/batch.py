@@ -130,7 +130,7 @@ class BatchThread:
         self.cancel_all("the run ends")
         deadline = time.monotonic() + timeout
         with self._changed:
-            while any(block.alive for block in self._blocks.values()):
+            while self._thread.is_alive() and any(b.alive for b in self._blocks.values()):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     break
@@ -160,9 +160,10 @@ class BatchThread:
                     self._poll()
                     self._cancel()
                 self._complain("")
-            except (TowlineError, NotObserved, OSError) as error:
+            except Exception as error:  # a thread that dies would leave its jobs to nobody
                 self._not_before = time.monotonic() + RETRY_SECONDS
-                self._complain(str(error))
+                expected = isinstance(error, TowlineError | NotObserved)
+                self._complain(str(error) if expected else f"{type(error).__name__}: {error}")
 
     def _pause(self) -> float:
         """Return the seconds until there is something to do; the lock is held."""
@@ -197,7 +198,11 @@ class BatchThread:
         try:
             job_id = self._senders[block.handle](block)
         except (CommandTimedOut, ConnectionDropped) as error:
-            self._move(block, BlockState.UNANSWERED, f"no answer to the submission: {error.cause}")
+            if block.ledger_entry:
+                words = f"no answer to the submission: {error.cause}"
+                self._move(block, BlockState.UNANSWERED, words)
+            else:  # it broke while the submission was being prepared
+                self._move(block, BlockState.WAITING, "waiting for the connection")
             raise
         except ReachError:
             self._move(block, BlockState.WAITING, "waiting for the connection")

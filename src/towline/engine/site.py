@@ -281,10 +281,19 @@ class Site:
                 self._link.close()
             if self._folder_entry:
                 self._report("cleanup", cluster=self.name, step="removing the run's folder")
+                self._note_kept_files()
                 remove(self.connection, self.name, self.facts, [self.tag], list(self._marks))
                 self._cross_out(jobs_remain=bool(still))
         except TowlineError as error:
             self._report("warning", cluster=self.name, text=f"clean-up is not complete: {error}")
+
+    def _note_kept_files(self) -> None:
+        """Say where files of the apps are that stay: an empty working folder is removed."""
+        folders = {self.work_folder(tenant.wanted) for tenant in self._tenants.values()}
+        looks = [f'[ -n "$(ls -A {quote(f)} 2>/dev/null)" ] && echo {quote(f)}' for f in folders]
+        kept = self.connection.run("\n".join([*looks, ":", ""])).stdout.splitlines()
+        for folder in kept:
+            self._report("note", cluster=self.name, text=f"the apps' files are in {folder}")
 
     def _cross_out(self, *, jobs_remain: bool) -> None:
         for entry in self._marks.values():

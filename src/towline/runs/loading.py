@@ -20,6 +20,7 @@ from towline.engine import Engine, ExecutorsFile, Progress, load_executors
 from towline.errors import DefinitionError, TowlineError
 from towline.runs.attach import AttachedRun, attach
 from towline.runs.console import Console
+from towline.runs.folder import VARIABLE, RunFolder
 
 DEFAULT_FILES = ("executors.json", "executors.yaml", "executors.yml")
 LOCAL = "local"
@@ -60,11 +61,11 @@ class Loaded:
         self._ended = True
         atexit.unregister(self._at_exit)
         try:
-            if error is None:
+            if error is None and self.dfk.config.exit_mode == "wait":
                 self.dfk.wait_for_current_tasks()
-            self._progress.stop()
+            self._progress.stop()  # it asks the interchanges, which Parsl's clean-up ends
             if not self.dfk.cleanup_called:
-                self.dfk.cleanup()
+                self.dfk.__exit__(type(error) if error else None, error, None)
         finally:
             self._engine.close()
             self._run.end(error, leftovers_of(self._run))
@@ -86,13 +87,15 @@ def load(
             to ``towline run --executors``, else ``executors.json`` or ``.yaml`` beside the script.
         clusters: label -> cluster name, in place of the file's.
         parsl_options: of ``parsl.Config``: retries, checkpoint and app cache (``memoizer``),
-            ``monitoring``, more ``executors``, …
+            ``monitoring``, more ``executors``, … Ours, where none is given: ``exit_mode="wait"``,
+            two retries of what the infrastructure failed, and scaling rounds of half a second.
 
     Raises:
         TowlineError: nothing was submitted, and nothing is left on any cluster.
 
     """
     run, engine = _open(executors, clusters)
+    parsl_options.setdefault("exit_mode", "wait")
     try:
         dfk = parsl.load(engine.config(**parsl_options))
     except BaseException as error:
@@ -126,8 +129,11 @@ def config(
 def _open(
     executors: ExecutorsArgument, clusters: Mapping[str, str] | None
 ) -> tuple[AttachedRun, Engine]:
+    # A supervised run is there already, and has the words of any error; another one is not made
+    # before the definitions are right.
+    run = attach() if VARIABLE in os.environ else None
     file, definitions = _definitions(executors, clusters or {})
-    run = attach()
+    run = run or attach()
     report = run.report if run.supervised else Console(run.report)
     for note in file.notes:
         report("note", text=note)
@@ -167,8 +173,6 @@ def find_cluster(name: str) -> ClusterDefinition:
 
 
 def _asked() -> tuple[str | None, dict[str, str]]:
-    from towline.runs.folder import VARIABLE, RunFolder
-
     path = os.environ.get(VARIABLE)
     if not path:
         return None, {}
