@@ -58,7 +58,10 @@ ClusterName = Annotated[
 
 @app.command(epilog="Example: towline cluster add onprem --host login.example.org --user alice")
 def add(
-    name: Annotated[str, typer.Argument(help="A new name: a-z, 0-9, _ and -.", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A new name: a-z, 0-9, _ and -.", show_default=False),
+    ],
     host: Annotated[
         str | None, typer.Option(help="Controller: host name, address or Host of ~/.ssh/config.")
     ] = None,
@@ -306,13 +309,16 @@ def _close_connection(definition: ClusterDefinition) -> bool:
 
 @app.command(
     "import-ssh-config",
-    epilog="Examples: towline cluster import-ssh-config 'hpc-*'   "
-    "towline cluster import-ssh-config --all",
+    epilog="Example: towline cluster import-ssh-config 'hpc-*'",
 )
 def import_ssh_config(
     pattern: Annotated[
         str | None,
-        typer.Argument(help="Take the hosts that match, such as 'hpc-*'.", show_default=False),
+        typer.Argument(
+            metavar="PATTERN",
+            help="Take the hosts that match, such as 'hpc-*'.",
+            show_default=False,
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Take all hosts.")] = False,
     ssh_config: Annotated[

@@ -15,6 +15,9 @@ mkdir -p "$folder" && printf '%s' "$token" >"$mark" && cd "$folder" || exit 1
 id=$(printf '%s\n' "$job" | submit --parsable --job-name="$job_name" --nodes=1 --ntasks=1 --time=1 --output="$answer") || exit 1
 id=${id%%;*}
 
+for _ in 1 2 3 4 5; do # most jobs are quick: no need to ask squeue at once
+    grep -q '^@@end' "$answer" 2>/dev/null || sleep 0.2 2>/dev/null || sleep 1
+done
 waited=0
 gone=0
 limit=$queue_seconds
