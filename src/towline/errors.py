@@ -24,6 +24,7 @@ Each names the thing, the cause and the next command, and carries the exit code 
     │   └── EnvironmentBuildFailed         a package cannot be built or sent
     ├── RunError                       6   a run: not found, lost, or something of it remains
     │   ├── RunNotFound
+    │   ├── InterchangeLost                Parsl's own process on the workspace died
     │   └── LeftoversRemain
     └── TestbedError                   7   the machine cannot carry a testbed, or one failed to boot
 
@@ -158,6 +159,10 @@ class RunError(TowlineError):
 
 class RunNotFound(RunError):
     """There is no run with this number."""
+
+
+class InterchangeLost(RunError):
+    """Parsl's interchange of an executor died; its tasks have failed."""
 
 
 class LeftoversRemain(RunError):

@@ -186,7 +186,7 @@ def test_no_answer_leaves_the_last_known_state(world: World) -> None:
     assert world.batch.statuses([block.handle])[0].state is JobState.RUNNING
     assert [event for event, _ in world.events].count("warning") == 1
     world.scheduler.silent = False
-    world.until(lambda: ("recovered" in [event for event, _ in world.events]), "recovered")
+    world.until(lambda: "recovered" in [event for event, _ in world.events], "recovered")
 
 
 def test_a_lost_answer_is_looked_up_by_name(world: World) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import posixpath
 import platform
+import posixpath
+import subprocess
 import time
 from collections.abc import Callable
 from typing import Any
 
 import parsl
 import pytest
+from parsl.executors.errors import BadStateException
 
 import towline
 from towline.errors import DefinitionError, SubmitRefused
@@ -90,4 +92,17 @@ def test_what_a_cluster_does_not_have_is_said_before_anything_is_submitted(
     """Wrong cluster, partition, walltime, nodes: clear words, and nothing left."""
     with pytest.raises(error, match=words):
         towline.load({"a": executor})
+    assert leftovers() == []
+
+
+def test_a_dead_interchange_fails_its_tasks_and_hangs_nothing(
+    clusters: Testbed, leftovers: Callable[[], list[Any]]
+) -> None:
+    """Parsl itself would wait for ever; here the tasks fail in words and all is cleaned up."""
+    with towline.load({"a": {"cluster": "onprem", "packages": ["parsl"]}}) as dfk:
+        assert app("a", platform.node)().result(60)
+        waiting = app("a", subprocess.call)(["sleep", "600"])
+        dfk.executors["a"].interchange_proc.kill()
+        with pytest.raises(BadStateException, match="interchange ended by itself"):
+            waiting.result(60)
     assert leftovers() == []

@@ -55,7 +55,7 @@ def test_every_state_of_squeue_has_one_meaning() -> None:
 
 
 def test_details_come_from_scontrol_else_from_the_accounting() -> None:
-    """scontrol forgets after MinJobAge; sacct does not."""
+    """Scontrol forgets after MinJobAge; sacct does not."""
     jobs = {
         job.job_id: job
         for job in slurm.read_detail(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from parsl.config import Config
-from parsl.executors import HighThroughputExecutor
 from parsl.executors.base import ParslExecutor
 from parsl.launchers import SimpleLauncher
 from parsl.providers import LocalProvider
@@ -19,7 +18,7 @@ from parsl.providers import LocalProvider
 from towline.clusters import ClusterDefinition
 from towline.engine.definitions import ExecutorDefinition, ExecutorsFile
 from towline.engine.error_handler import block_error_handler
-from towline.engine.executor import RemoteExecutor
+from towline.engine.executor import RemoteExecutor, WatchedExecutor
 from towline.engine.kinds import provider_kind
 from towline.engine.launch import (
     INTERCHANGE_COMMAND,
@@ -56,7 +55,7 @@ class Engine:
     report: Report
     ledger: Ledger
     sites: dict[str, Site] = field(default_factory=dict)
-    executors: list[HighThroughputExecutor] = field(default_factory=list)
+    executors: list[WatchedExecutor] = field(default_factory=list)
     _open_labels: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -111,6 +110,11 @@ class Engine:
         self._write_completed()
         return Config(executors=[*self.executors, *more], **options)
 
+    @property
+    def broken(self) -> bool:
+        """Whether an interchange died: Parsl's clean-up may then wait for it for ever."""
+        return any(executor.interchange_died for executor in self.executors)
+
     def close(self) -> None:
         """End everything on all clusters at once; safe to call again."""
         with self._lock:
@@ -119,12 +123,13 @@ class Engine:
             with ThreadPoolExecutor(len(sites)) as pool:
                 list(pool.map(lambda site: site.close(self.run_folder / "blocks"), sites))
 
-    def _executor(self, label: str, wanted: ExecutorDefinition) -> HighThroughputExecutor:
+    def _executor(self, label: str, wanted: ExecutorDefinition) -> WatchedExecutor:
         common: dict[str, Any] = {
             "label": label,
             "address": "127.0.0.1",
             "interchange_launch_cmd": INTERCHANGE_COMMAND,
             "encrypted": True,
+            "report": self.report,
             "cores_per_worker": wanted.cores_per_worker,
             "mem_per_worker": wanted.mem_per_worker,
             "max_workers_per_node": wanted.tasks_per_node,
@@ -140,7 +145,7 @@ class Engine:
             "address_probe_timeout": wanted.heartbeat_threshold,
         }
         if provider_kind(wanted, self.clusters[label]) == "local":
-            return HighThroughputExecutor(
+            return WatchedExecutor(
                 **common,
                 launch_cmd=local_launch_command(),
                 provider=_local_provider(wanted),

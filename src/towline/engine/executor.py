@@ -2,15 +2,62 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from parsl.executors import HighThroughputExecutor
 
+from towline.engine.ledger import Report
+from towline.errors import InterchangeLost
 
-class RemoteExecutor(HighThroughputExecutor):
-    """An unchanged HighThroughputExecutor that says where its interchange listens.
+
+class WatchedExecutor(HighThroughputExecutor):
+    """An unchanged HighThroughputExecutor whose interchange is watched.
+
+    Parsl does not notice that its interchange has died (Parsl issue 3374): its tasks, and every
+    question to it, wait for ever. Here the tasks fail at once.
+
+    Args:
+        report: takes the error.
+
+    """
+
+    def __init__(self, *, report: Report, **options: Any) -> None:
+        super().__init__(**options)
+        self._report = report
+        self._stopping = False
+        self.interchange_died = False
+
+    def start(self) -> None:
+        """Start the interchange and its watch."""
+        super().start()
+        threading.Thread(
+            target=self._watch, name=f"interchange of {self.label}", daemon=True
+        ).start()
+
+    def shutdown(self, timeout: float = 10.0) -> None:
+        """Shut down; the end of the interchange is expected from now on."""
+        self._stopping = True
+        super().shutdown(timeout)
+
+    def _watch(self) -> None:
+        code = self.interchange_proc.wait()
+        if self._stopping or self.bad_state_is_set:
+            return
+        self.interchange_died = True
+        error = InterchangeLost(
+            f"executor {self.label}",
+            f"Parsl's interchange ended by itself (exit code {code}); its tasks have failed",
+            "towline run again; interchange.log in the run folder may say why",
+        )
+        self._report("error", executor=self.label, **error.as_dict())
+        self.set_bad_state_and_fail_all(error)
+
+
+class RemoteExecutor(WatchedExecutor):
+    """An executor that says where its interchange listens.
 
     Args:
         on_start: called with the worker port and the folder of certificates, once both exist.

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,9 @@ from towline.runs.folder import VARIABLE, RunFolder
 DEFAULT_FILES = ("executors.json", "executors.yaml", "executors.yml")
 LOCAL = "local"
 """Name of this machine as a cluster, defined or not."""
+
+BROKEN_SECONDS = 10.0
+"""For Parsl's clean-up when one of its interchanges died; after that it is left behind."""
 
 ExecutorsArgument = str | os.PathLike[str] | Mapping[str, Any] | None
 
@@ -64,11 +68,20 @@ class Loaded:
             if error is None and self.dfk.config.exit_mode == "wait":
                 self.dfk.wait_for_current_tasks()
             self._progress.stop()  # it asks the interchanges, which Parsl's clean-up ends
-            if not self.dfk.cleanup_called:
-                self.dfk.__exit__(type(error) if error else None, error, None)
+            if self._engine.broken:
+                self._engine.close()
+                end = threading.Thread(target=self._end_parsl, args=(error,), daemon=True)
+                end.start()
+                end.join(BROKEN_SECONDS)
+            else:
+                self._end_parsl(error)
         finally:
             self._engine.close()
             self._run.end(error, leftovers_of(self._run))
+
+    def _end_parsl(self, error: BaseException | None) -> None:
+        if not self.dfk.cleanup_called:
+            self.dfk.__exit__(type(error) if error else None, error, None)
 
     def _at_exit(self) -> None:
         self.close(getattr(sys, "last_value", None))
