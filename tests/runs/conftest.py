@@ -49,6 +49,11 @@ def wait_for_output(folder: RunFolder, text: str) -> None:
     wait_for(f"{text!r} from the script", written)
 
 
+def until(path: Path) -> str:
+    """Return Python that waits until a file is there."""
+    return f"import os, time\nwhile not os.path.exists({str(path)!r}): time.sleep(0.01)\n"
+
+
 def alive(pid: int) -> bool:
     """Say whether a process runs; a zombie does not."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -14,7 +13,7 @@ from towline.runs.cancel import cancel
 from towline.runs.catalog import summarise
 from towline.runs.folder import VARIABLE
 
-from .conftest import event_of, wait_for_event
+from .conftest import event_of, wait_for, wait_for_event
 
 
 @pytest.fixture
@@ -96,8 +95,6 @@ def test_cancelling_a_script_started_by_hand_is_its_ctrl_c(script):
     )
     process = subprocess.Popen([sys.executable, str(path)])
     try:
-        from .conftest import wait_for
-
         wait_for("the run", lambda: RunFolder.all() and event_of(RunFolder.all()[0], "running"))
         assert cancel(RunFolder.open(1))
         assert process.wait(30) == 0
@@ -111,7 +108,7 @@ def test_a_full_disk_loses_an_event_but_not_the_users_work(capsys):
     run = attach()
     run.folder.events.close()
     run.folder.events.path.unlink()
-    os.symlink("/dev/full", run.folder.events.path)
+    run.folder.events.path.symlink_to("/dev/full")
 
     run.report("progress", done=1)
 

@@ -116,7 +116,11 @@ def start(
         _print_started(folder, quiet, as_json)
         return
     screen = _screen(quiet, as_json)
-    raise typer.Exit(Watcher(folder, screen, lambda: start_supervisor(folder)).watch())
+    try:
+        code = Watcher(folder, screen, lambda: start_supervisor(folder)).watch()
+    except BrokenPipeError:
+        raise typer.Exit(141) from None  # as a shell says of a command that SIGPIPE ended
+    raise typer.Exit(code)
 
 
 @app.command("list", epilog="Example: towline run list --state running --state cancelling")
