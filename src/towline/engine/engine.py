@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,17 +89,17 @@ class Engine:
             self.close()
             raise failures[0]
 
-    def config(self, **parsl_options: Any) -> Config:
+    def config(self, more_executors: Iterable[ParslExecutor] = (), **parsl_options: Any) -> Config:
         """Return the parsl.Config; the user's own options win over ours.
 
         Args:
-            parsl_options: of parsl.Config; ``executors`` are added to those of the file.
+            more_executors: beside those of the file.
+            parsl_options: of parsl.Config.
 
         """
         self.executors = [
             self._executor(label, wanted) for label, wanted in self.file.executors.items()
         ]
-        more: list[ParslExecutor] = list(parsl_options.pop("executors", ()))
         options: dict[str, Any] = {
             "run_dir": str(self.run_folder / "parsl"),
             "strategy_period": STRATEGY_SECONDS,
@@ -108,7 +108,7 @@ class Engine:
         if "retries" not in options and "retry_handler" not in options:
             options |= {"retries": RETRIES, "retry_handler": retry_handler}
         self._write_completed()
-        return Config(executors=[*self.executors, *more], **options)
+        return Config(executors=[*self.executors, *more_executors], **options)
 
     @property
     def broken(self) -> bool:

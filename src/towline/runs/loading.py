@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import parsl
 from parsl.config import Config
 from parsl.dataflow.dflow import DataFlowKernel
+from parsl.executors.base import ParslExecutor
 
 from towline.clusters import ClusterDefinition, ClusterStore
 from towline.engine import Engine, ExecutorsFile, Progress, load_executors
@@ -27,7 +28,7 @@ DEFAULT_FILES = ("executors.json", "executors.yaml", "executors.yml")
 LOCAL = "local"
 """Name of this machine as a cluster, defined or not."""
 
-BROKEN_SECONDS = 10.0
+BROKEN_SECONDS = 5.0
 """For Parsl's clean-up when one of its interchanges died; after that it is left behind."""
 
 ExecutorsArgument = str | os.PathLike[str] | Mapping[str, Any] | None
@@ -91,6 +92,7 @@ def load(
     executors: ExecutorsArgument = None,
     *,
     clusters: Mapping[str, str] | None = None,
+    more_executors: Iterable[ParslExecutor] = (),
     **parsl_options: Any,
 ) -> Loaded:
     """Load Parsl with executors on your clusters; a context manager around ``parsl.load``.
@@ -99,8 +101,9 @@ def load(
         executors: file (JSON or YAML) or mapping of executor definitions. Default: the one given
             to ``towline run --executors``, else ``executors.json`` or ``.yaml`` beside the script.
         clusters: label -> cluster name, in place of the file's.
+        more_executors: Parsl executors of your own, beside those of the file.
         parsl_options: of ``parsl.Config``: retries, checkpoint and app cache (``memoizer``),
-            ``monitoring``, more ``executors``, … Ours, where none is given: ``exit_mode="wait"``,
+            ``monitoring``, … Ours, where none is given: ``exit_mode="wait"``,
             two retries of what the infrastructure failed, and scaling rounds of half a second.
 
     Raises:
@@ -110,7 +113,7 @@ def load(
     run, engine = _open(executors, clusters)
     parsl_options.setdefault("exit_mode", "wait")
     try:
-        dfk = parsl.load(engine.config(**parsl_options))
+        dfk = parsl.load(engine.config(more_executors, **parsl_options))
     except BaseException as error:
         engine.close()
         run.end(error, leftovers_of(run))
@@ -122,6 +125,7 @@ def config(
     executors: ExecutorsArgument = None,
     *,
     clusters: Mapping[str, str] | None = None,
+    more_executors: Iterable[ParslExecutor] = (),
     **parsl_options: Any,
 ) -> Config:
     """Return the ``parsl.Config`` that ``load`` would load, with the clusters already prepared.
@@ -136,7 +140,7 @@ def config(
         run.end(getattr(sys, "last_value", None), leftovers_of(run))
 
     atexit.register(close)
-    return engine.config(**parsl_options)
+    return engine.config(more_executors, **parsl_options)
 
 
 def _open(
