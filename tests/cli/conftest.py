@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +13,15 @@ from .command import Towline, make_towline
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the test its own home and Towline home."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the test its own home and Towline home; its sockets' folder goes afterwards."""
+    runtime = tempfile.mkdtemp(prefix="tl-", dir="/tmp")  # short, as sockets' paths must be
+    monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("TOWLINE_HOME", str(tmp_path / "towline"))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")  # shims of a Python manager are slow
-    return tmp_path
+    yield tmp_path
+    shutil.rmtree(runtime)
 
 
 @pytest.fixture

@@ -107,7 +107,6 @@ def test_adding_this_machine_checks_it_for_real(towline: Towline) -> None:
         "connection",
         "system",
         "folder and disk",
-        "Python for link",
         "Python for apps",
     ]
     assert statuses["system"] == "ok"

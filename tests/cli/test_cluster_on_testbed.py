@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from towline.clusters import ClusterStore, load_facts
-from towline.folders import runtime_folder
 from towline.ssh import Connection
 from towline.testbed import Testbed
 
@@ -32,13 +30,12 @@ SLURM_STEPS = [
 
 
 @pytest.fixture(autouse=True)
-def closed_afterwards(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def closed_afterwards(home: Path) -> Iterator[None]:
     """Close every connection that the test opened."""
     yield
     store = ClusterStore()
     for name in store.names():
         Connection(store.load(name).destination()).close()
-    shutil.rmtree(runtime_folder())
 
 
 def add(towline: Towline, testbed: Testbed, name: str, *options: str) -> Answer:

@@ -61,6 +61,15 @@ def test_slurm_without_its_configuration_is_unknown_in_slurms_own_words() -> Non
     assert facts.unknown["partitions"] == "sinfo: fatal: Could not establish a configuration source"
 
 
+def test_accounting_that_answers_is_usable_and_one_that_is_down_is_unknown() -> None:
+    assert facts_of("slurm-22.05-slurmdbd").accounting
+    down = facts_of("slurm-22.05-slurmdbd-down")
+    assert down.unknown == {
+        "accounting": "sacct: error: Problem talking to the database: Connection refused"
+    }
+    assert len(down.partitions) == 2
+
+
 def test_a_host_without_scheduler_has_none_and_nothing_is_unknown() -> None:
     facts = facts_of("no-scheduler")
     assert facts.scheduler is None
@@ -78,6 +87,7 @@ def test_a_host_without_scheduler_has_none_and_nothing_is_unknown() -> None:
             False,
             {"accounting": "sacct: error: Sending PersistInit msg: Connection refused"},
         ),
+        ("@@!sacct=127\n@@sacct=timeout: failed to run command 'sacct'", False, {}),
         ("@@!sacct=124", False, {"accounting": "sacct gave no answer in time"}),
         ("@@!sacct=137", False, {"accounting": "sacct gave no answer in time"}),
         ("@@!sacct=2", False, {"accounting": "sacct: it said nothing"}),

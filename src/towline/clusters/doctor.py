@@ -42,7 +42,7 @@ STEPS = (
     _Step("quiet shell", _REACH.look_at_quiet_shell, ("connection",), BY_SSH),
     _Step("system", _REACH.look_at_system, ("connection",)),
     _Step("folder and disk", _SYSTEM.look_at_home, ("system",)),
-    _Step("Python for link", _SYSTEM.look_at_agent_python, ("system",)),
+    _Step("Python for link", _SYSTEM.look_at_agent_python, ("system",), BY_SSH),
     _Step("Python for apps", _SYSTEM.look_at_worker_python, ("system",)),
     _Step("scheduler", _SCHEDULER.look_at_scheduler, ("system",), BY_SLURM),
     _Step("partitions", _SCHEDULER.look_at_partitions, ("scheduler",), BY_SLURM),

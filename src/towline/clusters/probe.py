@@ -23,6 +23,8 @@ PROBE_SECONDS = 60
 NO_ANSWER = (124, 137)
 """Exit codes of coreutils' ``timeout`` for a command that it had to end."""
 
+NOT_FOUND = "127"
+
 
 def probe(shell: Shell, definition: ClusterDefinition) -> ClusterFacts:
     """Ask the controller for all that Towline wants to know about it, in one round trip.
@@ -123,7 +125,8 @@ def _unknown(answer: Answer) -> dict[str, str]:
     for fact, command in (("partitions", "sinfo"), ("jobs", "squeue"), ("accounting", "sacct")):
         code = first(answer, f"!{command}")
         said = (answer[command] or ["it said nothing"])[-1].removeprefix(f"{command}: ")
-        if code in ("", "0") or "storage is disabled" in said.lower():
+        no_accounting = code == NOT_FOUND or "storage is disabled" in said.lower()
+        if code in ("", "0") or (fact == "accounting" and no_accounting):
             continue
         late = int(code) in NO_ANSWER
         unknown[fact] = f"{command} gave no answer in time" if late else f"{command}: {said}"

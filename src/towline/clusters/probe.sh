@@ -98,7 +98,7 @@ about_slurm() {
     # The daemon that did not answer sinfo will not answer the next question either.
     [ $code -eq 0 ] || return 0
     lines config "$(limited 5 scontrol show config 2>/dev/null | grep -E '^(ClusterName|SlurmctldHost(\[[0-9]+\])?) ')"
-    answer=$(limited 5 squeue -h -r -u "$(id -un)" -o '%i' 2>&1)
+    answer=$(limited 5 squeue -h -r -u "$(id -u)" -o '%i' 2>&1)
     code=$?
     fact '!squeue' $code
     if [ $code -eq 0 ]; then fact jobs "$(printf '%s' "$answer" | grep -c .)"; else lines squeue "$answer"; fi
