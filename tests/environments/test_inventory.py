@@ -23,8 +23,8 @@ NOW = 1_800_000_000
 DAY = 86400
 
 
-def held(name, days=0, users=(), interpreter=""):
-    return Held(name, NOW - days * DAY, None, interpreter, tuple(users))
+def held(name, days=0, users=(), needs=()):
+    return Held(name, NOW - days * DAY, None, tuple(needs), tuple(users))
 
 
 def going(*items, days=30):
@@ -35,14 +35,14 @@ def test_only_what_is_old_and_unused_goes():
     assert going(held("young", 29), held("old", 31), held("used", 99, ["r1-aa"])) == ["old"]
 
 
-def test_an_interpreter_stays_while_an_environment_stands_on_it():
+def test_a_layer_stays_while_an_environment_stands_on_it():
     python = held("python-3.11.7-abc", 99)
-    user = held("sync-1", 1, interpreter="/home/me/envs/python-3.11.7-abc/bin/python3.11")
+    user = held("sync-1", 1, needs=["packages-3.11-x", "python-3.11.7-abc"])
     assert going(python, user) == []
     assert going(python, user, days=1) == ["sync-1", "python-3.11.7-abc"]
 
 
-def test_a_fresh_interpreter_waits_for_its_environment():
+def test_a_fresh_layer_waits_for_its_environment():
     """Its environment may still be on the way."""
     assert going(held("python-3.11.7-abc", 0.5), days=0) == []
 
@@ -57,7 +57,7 @@ def envs(machine):
             (folder / name / file).touch()
         os.utime(folder / name / ".last_used", (time.time() - days * DAY,) * 2)
         (folder / name / "lock.json").write_text(f'{{"kind": "{name}"}}')
-    (folder / "sync-new/bin/python").symlink_to(folder / "python-3.11.7-a/bin/python3.11")
+    (folder / "sync-new/.needs").write_text("packages-3.11-x python-3.11.7-a\n")
     (folder / "sync-half").mkdir()
     (folder / "sync-x.tmp.abc").mkdir()
     return folder
@@ -71,7 +71,7 @@ def test_a_list_shows_what_is_whole_the_last_used_first(machine, envs):
     found = list_environments(machine, machine.facts())
     assert found[0].name == "sync-new"
     assert {item.name for item in found} == {"sync-new", "sync-old", "python-3.11.7-a"}
-    assert found[0].interpreter.endswith("/python-3.11.7-a/bin/python3.11")
+    assert found[0].needs == ("packages-3.11-x", "python-3.11.7-a")
     assert found[0].size_kb is not None
 
 
@@ -79,7 +79,7 @@ def test_a_machine_without_environments_has_an_empty_list(machine):
     assert list_environments(machine, machine.facts()) == []
 
 
-def test_old_ones_are_deleted_and_the_interpreter_in_use_stays(machine, envs):
+def test_old_ones_are_deleted_and_the_layer_in_use_stays(machine, envs):
     found = list_environments(machine, machine.facts())
     for item in to_delete(found, older_than_days=30, now=time.time()):
         assert delete(machine, machine.facts(), item)

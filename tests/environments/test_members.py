@@ -13,6 +13,9 @@ from towline.environments.hashes import HashMemory
 from towline.environments.installed import installed_here
 from towline.environments.interpreter import this_workspace
 from towline.environments.members import members
+from towline.environments.staging import write
+
+MINOR = this_workspace().minor
 
 
 @pytest.fixture
@@ -134,7 +137,7 @@ def test_a_fresh_file_is_not_trusted_to_stay(tmp_path, memory):
     assert not memory.path.exists()
 
 
-def test_filling_writes_every_file_with_its_rights(site, memory, tmp_path):
+def test_writing_puts_down_every_file_with_its_rights(site, memory, tmp_path):
     site.add(
         "lib",
         files={"lib.py": "x = 1"},
@@ -143,6 +146,6 @@ def test_filling_writes_every_file_with_its_rights(site, memory, tmp_path):
     content = content_of(installed_here([str(site.folder)]).values(), this_workspace(), memory)
     folder = tmp_path / "staging"
     folder.mkdir()
-    content.fill(folder)
+    write([*content.shared, *content.own], folder)
     assert (folder / "bin/run").stat().st_mode & stat.S_IXUSR
-    assert {"lock.json", "preflight_probe.py", "bin", "lib"} == {p.name for p in folder.iterdir()}
+    assert (folder / "lib" / f"python{MINOR}" / "site-packages/lib.py").read_text() == "x = 1"

@@ -69,13 +69,17 @@ def test_a_new_environment_is_built_pushed_and_tried(machine, events):
 
     minor = tuple(int(part) for part in MINOR.split("."))
     assert shown == f"{parsl.__version__} {environment.prefix} {minor}"
-    assert [p.name for p in Path(environment.prefix).parent.iterdir()] == [environment.key]
+    there = sorted(path.name for path in Path(environment.prefix).parent.iterdir())
+    assert there[1:] == [environment.key]
+    assert there[0].startswith(f"packages-{MINOR}-")
 
 
 def test_progress_ends_at_the_archives_size(machine, events):
     realise(ONLY_PARSL, machine, machine.facts(), report=events)
     pushing = [facts for _, facts in events if facts["state"] == "pushing"]
-    assert pushing[-1]["done"] == pushing[-1]["total"] > 1_000_000
+    ends = {facts["key"]: facts for facts in pushing}.values()
+    assert all(facts["done"] == facts["total"] for facts in ends)
+    assert max(facts["total"] for facts in ends) > 1_000_000
 
 
 def test_what_is_there_costs_one_round_trip_and_no_python(ready, events):
@@ -91,7 +95,8 @@ def test_what_is_there_costs_one_round_trip_and_no_python(ready, events):
 def test_modules_of_the_first_import_are_compiled_already(ready):
     """Nodes import at once; none of them has to write byte-code into a shared folder."""
     machine, environment = ready
-    parsl_folder = Path(environment.prefix, f"lib/python{MINOR}/site-packages/parsl")
+    (packages,) = Path(environment.prefix).parent.glob("packages-*")
+    parsl_folder = packages / f"lib/python{MINOR}/site-packages/parsl"
     code = "import parsl.executors.high_throughput.process_worker_pool"
     before = {path: path.stat().st_mtime_ns for path in parsl_folder.rglob("*.pyc")}
     as_worker(machine, environment, code)
@@ -112,7 +117,7 @@ def test_strays_of_the_user_do_not_reach_the_workers(ready):
         PYTHONPATH=f"{machine.home}/stray",
         PYTHONHOME="/nowhere",
     )
-    assert shown.startswith(environment.prefix)
+    assert shown.startswith(f"{machine.home}/.towline/envs/packages-")
 
 
 def test_commands_of_packages_run_there(ready):
@@ -156,11 +161,13 @@ def mine(site, tmp_path):
 WITH_MINE = EnvironmentRequest(packages=("parsl", "mine"))
 
 
-def test_an_edited_package_is_a_new_environment_and_the_old_one_stays(machine, mine):
+def test_an_edited_package_is_a_new_environment_and_the_old_one_stays(machine, mine, events):
     """A run that started before the edit goes on with what it started with."""
     old = realise(WITH_MINE, machine, machine.facts())
     (mine / "__init__.py").write_text("answer = 42\n")
-    new = realise(WITH_MINE, machine, machine.facts())
+    new = realise(WITH_MINE, machine, machine.facts(), report=events)
+    sent = [facts["total"] for _, facts in events if facts["state"] == "pushing"]
+    assert max(sent) < 100_000, "an edit does not send all packages again"
     code = "import mine, importlib.metadata as m; print(mine.answer, m.version('mine'))"
     assert as_worker(machine, old, code) == "41 1.0"
     assert as_worker(machine, new, code) == "42 1.0"
@@ -223,7 +230,7 @@ def test_facts_that_are_out_of_date_about_the_minor_are_found_out(machine, tmp_p
     with pytest.raises(EnvironmentMismatch, match=r"turned out to be 3\.6") as raised:
         realise(ONLY_PARSL, machine, facts, cluster="onprem")
     assert raised.value.next_step == "towline cluster check onprem"
-    assert not list((machine.home / ".towline/envs").iterdir())
+    assert not list((machine.home / ".towline/envs").glob("sync-*"))
 
 
 def test_an_interpreter_that_does_not_start_is_quoted(machine, tmp_path):

@@ -68,7 +68,7 @@ def test_the_interpreters_name_stays_while_it_does(tmp_path):
 
     first = standalone.interpreter_key(HashMemory(tmp_path / "one"))
     assert first == standalone.interpreter_key(HashMemory(tmp_path / "two"))
-    assert first.startswith(f"python-{sys.version.split()[0]}-")
+    assert first.startswith(f"{sys.version.split()[0]}-")
 
 
 def test_without_patchelf_it_says_how_to_get_it(tmp_path, monkeypatch):

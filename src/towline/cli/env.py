@@ -60,7 +60,7 @@ def show(
     connection, facts = _reach(cluster)
     if name is None:
         held = list_environments(connection, facts, root=root, sizes=False)
-        name = next((item.name for item in held if not item.is_interpreter), None)
+        name = next((item.name for item in held if not item.is_shared), None)
         if name is None:
             raise EnvironmentFault(
                 f"cluster {cluster}", "has no environments", f"towline env check {cluster}"

@@ -96,6 +96,8 @@ def _build(layer: Layer, path: Path) -> Archive:
 
 def _compile(staging: Path) -> None:
     """Write the byte-code that is not there yet, in a process of its own: it takes seconds."""
+    if next((staging / "lib").rglob("*.py"), None) is None:
+        return
     command = [sys.executable, "-I", "-m", "compileall", "-q", "-q", "-j", "0"]
     # Paths in tracebacks come from where a module is loaded, so any stand-in does here.
     command += ["-s", str(staging), "-p", "/", "-x", "/tests?/", str(staging / "lib")]

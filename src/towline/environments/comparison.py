@@ -57,6 +57,8 @@ def fatal(expected: Expected, worker: WorkerPython) -> Fault | None:
         )
     install = f"{worker.executable} -m pip install parsl=={expected.parsl}"
     or_sync = f"{install}  (on the cluster), or set kind: sync and Towline brings everything"
+    if not expected.changeable:
+        or_sync = "set python: workspace to send the workspace's interpreter along"
     if worker.parsl is None:
         return Fault(
             f"the environment's Python ({worker.executable}) has no Parsl: {worker.worker_error}",

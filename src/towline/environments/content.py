@@ -1,17 +1,18 @@
-"""The files of the packages that go along, what they add up to, and the record of them."""
+"""The packages that go along: their files, what they add up to, and the record of them.
+
+They travel in two parts. The shared one holds what installers put into ``site-packages``: big,
+seldom changed, good for many environments. The own one holds editable packages, commands and data
+files, so that an edit sends little.
+"""
 
 from __future__ import annotations
 
 import getpass
 import hashlib
-import importlib.util
-import json
 import os
 import platform
-import shutil
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,10 +24,8 @@ from towline.environments.installed import Installed
 from towline.environments.interpreter import Workspace
 from towline.environments.members import Member, members
 
-SCHEMA = "1"
+SCHEMA = "2"
 """Changes when the same packages are laid out, or tried out, in another way."""
-
-PROBE = "preflight_probe.py"
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,15 @@ class Package:
     """A distribution with its files."""
 
     installed: Installed
-    files: tuple[Member, ...]
+    shared: tuple[Member, ...]
+    """Files that an installer put into ``site-packages``."""
+    own: tuple[Member, ...]
+    """All others."""
+
+    @cached_property
+    def shared_digest(self) -> str:
+        """The hash of its shared files."""
+        return _digest_of(self.shared)
 
     @cached_property
     def pin(self) -> dict[str, str]:
@@ -42,7 +49,7 @@ class Package:
         pin = {
             "name": self.installed.name,
             "version": self.installed.version,
-            "sha256": digest(f"{file.name} {file.digest}" for file in self.files if file.digest),
+            "sha256": digest([self.shared_digest, _digest_of(self.own)]),
         }
         if self.installed.editable_folder is not None:
             pin["editable"] = str(self.installed.editable_folder)
@@ -53,7 +60,8 @@ class Package:
     @property
     def compiled(self) -> list[Path]:
         """Its compiled modules and libraries on the workspace."""
-        return [file.source for file in self.files if file.source and is_compiled(file.name)]
+        files = (*self.shared, *self.own)
+        return [file.source for file in files if file.source and is_compiled(file.name)]
 
 
 @dataclass(frozen=True)
@@ -65,9 +73,24 @@ class Content:
 
     @cached_property
     def digest(self) -> str:
-        """The name of the content: packages, Python minor and platform, nothing of the cluster."""
+        """The name of all the content; nothing of the cluster is in it."""
         pins = (f"{pin['name']}=={pin['version']} {pin['sha256']}" for pin in self._pins)
-        return digest([SCHEMA, self.workspace.minor, self._platform, *pins])
+        return digest([*self._ground, *pins])
+
+    @cached_property
+    def shared_digest(self) -> str:
+        """The name of the shared part."""
+        return digest([*self._ground, *(package.shared_digest for package in self.packages)])
+
+    @property
+    def shared(self) -> list[Member]:
+        """The files of the shared part."""
+        return [file for package in self.packages for file in package.shared]
+
+    @property
+    def own(self) -> list[Member]:
+        """The files of the own part."""
+        return [file for package in self.packages for file in package.own]
 
     @cached_property
     def lock(self) -> dict[str, Any]:
@@ -88,31 +111,15 @@ class Content:
             },
         }
 
-    @property
-    def unvouched(self) -> list[str]:
-        """Compiled modules that were built here: no tag says what libraries they need."""
-        return [
-            file.name
-            for package in self.packages
-            if glibc_by_tags(package.installed.wheel_tags) is None
-            for file in package.files
-            if is_compiled(file.name)
-        ]
+    def unvouched(self, shared_folder: str) -> list[str]:
+        """Return the compiled modules that were built here: no tag says what libraries they need.
 
-    def fill(self, folder: Path) -> None:
-        """Write all files into an empty folder, with the lock and the program that tries it out."""
-        folders: set[str] = set()
-        for package in self.packages:
-            for member in package.files:
-                target = folder / member.name
-                parent = str(target.parent)
-                if parent not in folders:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    folders.add(parent)
-                _write(member, target)
-        (folder / "lib").mkdir(exist_ok=True)
-        shutil.copyfile(Path(__file__).with_name(PROBE), folder / PROBE)
-        (folder / "lock.json").write_text(json.dumps(self.lock, indent=1), encoding="utf-8")
+        Paths of the shared ones are below `shared_folder`, others relative to the environment.
+        """
+        unknown = [p for p in self.packages if glibc_by_tags(p.installed.wheel_tags) is None]
+        shared = (f"{shared_folder}/{file.name}" for p in unknown for file in p.shared)
+        own = (file.name for package in unknown for file in package.own)
+        return [name for name in (*shared, *own) if is_compiled(name)]
 
     @cached_property
     def _pins(self) -> list[dict[str, str]]:
@@ -122,6 +129,10 @@ class Content:
     def _platform(self) -> str:
         return f"{self.workspace.system}-{self.workspace.arch}"
 
+    @property
+    def _ground(self) -> tuple[str, str, str]:
+        return SCHEMA, self.workspace.minor, self._platform
+
 
 def content_of(packages: Iterable[Installed], workspace: Workspace, memory: HashMemory) -> Content:
     """Return the files of these distributions.
@@ -130,8 +141,7 @@ def content_of(packages: Iterable[Installed], workspace: Workspace, memory: Hash
         EnvironmentBuildFailed: an editable install hides where its code is.
 
     """
-    minor = workspace.minor
-    return Content(tuple(Package(p, tuple(members(p, minor, memory))) for p in packages), workspace)
+    return Content(tuple(_package(each, workspace.minor, memory) for each in packages), workspace)
 
 
 def digest(lines: Iterable[str]) -> str:
@@ -139,29 +149,16 @@ def digest(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
-def _write(member: Member, target: Path) -> None:
-    if target.exists():
-        return  # two packages claim the file; as in site-packages there can be only one
-    if member.source is None:
-        target.write_bytes(member.content or b"")
-        target.chmod(0o755)
-        return
-    _link_or_copy(member.source, target)
-    if target.suffix == ".py":
-        ready = Path(importlib.util.cache_from_source(str(member.source)))
-        if ready.exists():
-            compiled = Path(importlib.util.cache_from_source(str(target)))
-            compiled.parent.mkdir(exist_ok=True)
-            _link_or_copy(ready, compiled)
+def _package(installed: Installed, minor: str, memory: HashMemory) -> Package:
+    files = members(installed, minor, memory)
+    site = "" if installed.editable_folder is not None else f"lib/python{minor}/site-packages/"
+    shared = tuple(file for file in files if site and file.name.startswith(site))
+    own = tuple(file for file in files if not (site and file.name.startswith(site)))
+    return Package(installed, shared, own)
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
-    """Make a second name for a file, which costs nothing; a copy where that cannot be."""
-    with suppress(OSError):
-        if not source.is_symlink():
-            os.link(source, target)
-            return
-    shutil.copy2(source, target)
+def _digest_of(files: Iterable[Member]) -> str:
+    return digest(f"{file.name} {file.digest}" for file in files if file.digest)
 
 
 def _user() -> str:

@@ -17,33 +17,34 @@ from towline.environments.cluster_side import (
     on_cluster,
     program,
 )
+from towline.environments.plan import SHARED
 from towline.errors import EnvironmentFault, ReachError
 
 LIST_SECONDS = 300
 """Limit of a listing: sizes are counted file by file, which takes long on some file systems."""
 
-INTERPRETER_GRACE_DAYS = 1.0
-"""A young interpreter may be waiting for its first environment, still on the way."""
+LAYER_GRACE_DAYS = 1.0
+"""A young layer may be waiting for its first environment, still on the way."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A folder of ours on a cluster: an environment, or an interpreter that environments use."""
+    """A folder of ours on a cluster: an environment, or a layer that environments stand on."""
 
     name: str
     last_used: int
     """Unix seconds; 0 when not known."""
     size_kb: int | None
     """KiB on disk; None: not counted."""
-    interpreter: str
-    """What its ``bin/python`` points to."""
+    needs: tuple[str, ...]
+    """Names of the layers that it stands on."""
     used_by: tuple[str, ...]
     """Tags of runs that use it."""
 
     @property
-    def is_interpreter(self) -> bool:
-        """Return whether it is one that environments stand on."""
-        return self.name.startswith("python-")
+    def is_shared(self) -> bool:
+        """Return whether it is a layer that environments stand on."""
+        return self.name.startswith(SHARED)
 
 
 def list_environments(
@@ -71,21 +72,21 @@ def list_environments(
 def to_delete(held: Iterable[Held], *, older_than_days: float, now: float) -> list[Held]:
     """Return what can go: used by no run, and for so many days by nobody at all.
 
-    Interpreters go with the last environment that stands on them.
+    Shared layers go with the last environment that stands on them.
     """
     everything = list(held)
 
     def idle(item: Held, days: float) -> bool:
         return not item.used_by and now - item.last_used >= days * 86400
 
-    going = [i for i in everything if not i.is_interpreter and idle(i, older_than_days)]
-    staying = [item for item in everything if not item.is_interpreter and item not in going]
-    days = max(older_than_days, INTERPRETER_GRACE_DAYS)
-    for item in everything:
-        stood_on = any(f"/{item.name}/" in other.interpreter for other in staying)
-        if item.is_interpreter and not stood_on and idle(item, days):
-            going.append(item)
-    return going
+    going = [item for item in everything if not item.is_shared and idle(item, older_than_days)]
+    needed = {name for item in everything if item not in going for name in item.needs}
+    days = max(older_than_days, LAYER_GRACE_DAYS)
+    return going + [
+        item
+        for item in everything
+        if item.is_shared and item.name not in needed and idle(item, days)
+    ]
 
 
 def delete(connection: Connection, facts: Facts, item: Held, *, root: str | None = None) -> bool:
@@ -120,12 +121,12 @@ def lock_record(
 
 
 def _read(line: str) -> Held:
-    name, used, size, interpreter, tags = line.split("|", 4)
+    name, used, size, needs, tags = line.split("|", 4)
     return Held(
         name=name,
         last_used=int(used) if used.isdigit() else 0,
         size_kb=int(size) if size.isdigit() else None,
-        interpreter=interpreter,
+        needs=tuple(needs.split()),
         used_by=tuple(tag for tag in tags.split(",") if tag),
     )
 

@@ -8,13 +8,17 @@ what is there has no layers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from towline.environments.cluster_side import Facts
 from towline.environments.environment import Environment
 from towline.environments.request import EnvironmentRequest
+
+INTERPRETER = "python-"
+PACKAGES = "packages-"
+SHARED = (INTERPRETER, PACKAGES)
+"""How the names of layers begin that several environments stand on."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,6 @@ class Layer:
     """Raise EnvironmentFault when the content cannot run there; asked before it is built."""
     finish: str = ""
     """POSIX sh text run there in the unpacked folder; fails when the layer is of no use."""
-    needs: tuple[str, ...] = ()
-    """Names of the layers that it refers to."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,6 @@ class Plan:
     environment: Environment
     layers: tuple[Layer, ...] = ()
     """In the order of their need; the last one is the environment's own folder."""
-    lock: dict[str, Any] = field(default_factory=dict)
-    """Record of what exactly it is made of: kind, pins with hashes, python, platform."""
 
 
 Planner = Callable[[EnvironmentRequest, Facts, str], Plan]

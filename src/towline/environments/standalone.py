@@ -49,7 +49,7 @@ def interpreter_key(memory: HashMemory) -> str:
         stated.append(f"{file.name} {memory.sha256(file)}")
     version = ".".join(map(str, sys.version_info[:3]))
     digest = sha256("\n".join(stated).encode()).hexdigest()
-    return f"python-{version}-{digest[:12]}"
+    return f"{version}-{digest[:12]}"
 
 
 def glibc_needed() -> tuple[int, int]:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from towline.environments import activation, standalone
+from towline.environments import activation, fitness, standalone
 from towline.environments.archive import archives_folder
 from towline.environments.closure import select
 from towline.environments.cluster_side import Facts, environments_folder, program
-from towline.environments.compatibility import glibc_by_symbols, glibc_by_tags, version_of
-from towline.environments.content import Content, Package, content_of, digest
+from towline.environments.content import Content, content_of, digest
 from towline.environments.environment import Environment
 from towline.environments.hashes import HashMemory
 from towline.environments.installed import installed_here
 from towline.environments.interpreter import choose, this_workspace
-from towline.environments.plan import Layer, Plan
+from towline.environments.members import Member
+from towline.environments.plan import INTERPRETER, PACKAGES, Layer, Plan
 from towline.environments.request import EnvironmentRequest
-from towline.errors import EnvironmentMismatch, InterpreterMissing
+from towline.environments.staging import write
+
+PROBE = "preflight_probe.py"
 
 
 def plan_sync(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
@@ -37,13 +43,14 @@ def plan_sync(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
     chosen = select(installed_here(), request.packages, request.exclude)
     content = content_of(chosen, workspace, memory)
     root = environments_folder(request.root, facts)
-    layers: list[Layer] = []
-    path = interpreter.path
+    below: list[Layer] = []
+    python = interpreter.path
     if interpreter.sent:
-        layers.append(_interpreter(standalone.interpreter_key(memory), facts, cluster))
-        path = f"{root}/{layers[0].name}/bin/python{workspace.minor}"
+        below.append(_interpreter(standalone.interpreter_key(memory), facts, cluster))
+        python = f"{root}/{below[0].name}/bin/python{workspace.minor}"
+    below.append(_packages(content, facts, cluster))
     memory.save()
-    key = f"sync-{workspace.minor}-{digest([content.digest, path])[:16]}"
+    key = f"sync-{workspace.minor}-{digest([content.digest, python])[:16]}"
     before = activation.site_lines(request.modules, request.init)
     environment = Environment(
         kind="sync",
@@ -52,67 +59,71 @@ def plan_sync(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
         python=f"{root}/{key}/bin/python",
         activation=activation.of_prefix(f"{root}/{key}", before),
     )
-    # A check is remembered for the lines it was made with; the site's lines run in the pre-flight.
-    check = "" if before else environment.activation_digest
-    layers.append(
-        Layer(
-            name=key,
-            archive=f"sync-{content.digest[:20]}",
-            fill=content.fill,
-            fits=lambda: _packages_fit(content, facts, cluster),
-            finish=program(
-                "finish_sync",
-                interpreter=path,
-                minor=workspace.minor,
-                check=check,
-                modules=shlex.join(content.unvouched),
-            ),
-            needs=tuple(layer.name for layer in layers),
-        )
+    top = _top(environment, content, [layer.name for layer in below], python, bool(before))
+    return Plan(environment, (*below, top))
+
+
+def _top(
+    environment: Environment, content: Content, needs: list[str], python: str, site_lines: bool
+) -> Layer:
+    """Return the environment's own folder, which brings the layers below it together."""
+    minor = content.workspace.minor
+    root = environment.prefix.rpartition("/")[0]
+    packages = f"{root}/{needs[-1]}"
+    site = f"{packages}/lib/python{minor}/site-packages"
+
+    def fill(folder: Path) -> None:
+        write(content.own, folder)
+        shutil.copyfile(Path(__file__).with_name(PROBE), folder / PROBE)
+        _write_lock(folder, content.lock)
+
+    return Layer(
+        name=environment.key,
+        archive=f"sync-{content.digest[:20]}",
+        fill=fill,
+        finish=program(
+            "finish_sync",
+            interpreter=python,
+            minor=minor,
+            # Not a plain path: .pth files among the packages must count, too.
+            pth=f"import site; site.addsitedir({site!r})",
+            needs=" ".join(needs),
+            modules=shlex.join(content.unvouched(packages)),
+            # A check is remembered for the lines it was made with; the site's own lines are only
+            # run by the pre-flight.
+            check="" if site_lines else environment.activation_digest,
+        ),
     )
-    return Plan(environment, tuple(layers), content.lock)
+
+
+def _packages(content: Content, facts: Facts, cluster: str) -> Layer:
+    name = f"{PACKAGES}{content.workspace.minor}-{content.shared_digest[:16]}"
+    return Layer(
+        name=name,
+        archive=name,
+        fill=lambda folder: _fill_shared(content.shared, folder),
+        fits=lambda: fitness.packages_fit(content, facts, cluster),
+    )
 
 
 def _interpreter(name: str, facts: Facts, cluster: str) -> Layer:
     def fill(folder: Path) -> None:
         standalone.lay_out(folder)
-        (folder / "lock.json").write_text('{"kind": "interpreter"}', encoding="utf-8")
+        _write_lock(folder, {"kind": "interpreter", "version": sys.version})
 
-    def fits() -> None:
-        needed = standalone.glibc_needed()
-        if needed > version_of(facts.glibc or "0"):
-            raise InterpreterMissing(
-                f"cluster {cluster}",
-                f"has no Python of the script's minor version, and the workspace's own needs glibc "
-                f"{needed[0]}.{needed[1]}, but the cluster has {facts.glibc}",
-                "install one there and give its path as python: /path/to/python",
-            )
-
-    return Layer(name=name, archive=name, fill=fill, fits=fits, finish='"$1/bin/python" -S -c ""')
+    return Layer(
+        name=f"{INTERPRETER}{name}",
+        archive=f"{INTERPRETER}{name}",
+        fill=fill,
+        fits=lambda: fitness.interpreter_fits(facts, cluster),
+        finish='"$1/bin/python" -S -c ""',
+    )
 
 
-def _packages_fit(content: Content, facts: Facts, cluster: str) -> None:
-    for package in content.packages:
-        if package.compiled:
-            _package_fits(package, content, facts, cluster)
+def _fill_shared(files: Iterable[Member], folder: Path) -> None:
+    write(files, folder)
+    _write_lock(folder, {"kind": "packages"})
 
 
-def _package_fits(package: Package, content: Content, facts: Facts, cluster: str) -> None:
-    """Raise EnvironmentMismatch when a compiled package cannot run on the cluster."""
-    workspace, name = content.workspace, f"{package.installed.name} {package.installed.version}"
-    ours, theirs = (f"{side.system} {side.arch}" for side in (workspace, facts))
-    if ours != theirs:
-        raise EnvironmentMismatch(
-            f"cluster {cluster}",
-            f"{name} is compiled for {ours}, but the cluster is {theirs}",
-            "use an environment that is there already: kind existing",
-        )
-    needed = glibc_by_tags(package.installed.wheel_tags) or glibc_by_symbols(package.compiled)
-    if needed > version_of(facts.glibc or "0"):
-        has = f"glibc {facts.glibc}" if facts.glibc else "a C library other than glibc"
-        raise EnvironmentMismatch(
-            f"cluster {cluster}",
-            f"{name} needs glibc {needed[0]}.{needed[1]} or newer, but the cluster has {has}",
-            f"install an older build of {package.installed.name} in the workspace, leave it out "
-            "(exclude), or use an environment that is there already (kind existing)",
-        )
+def _write_lock(folder: Path, lock: dict[str, Any]) -> None:
+    (folder / "lock.json").write_text(json.dumps(lock, indent=1), encoding="utf-8")

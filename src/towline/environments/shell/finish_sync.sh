@@ -1,7 +1,8 @@
 # Make an unpacked copy of packages an environment on the interpreter of this machine.
-# Set in front: interpreter, minor, check (name of the check to remember; empty: remember none),
-# modules (quoted words: compiled modules to try to load).
-# $1 is the new folder, $2 its later name. Exit 3: not that minor; 4: the interpreter does not start.
+# Set in front: interpreter, minor, pth (line that makes the packages known), needs (names of
+# layers), modules (quoted words: compiled modules to try to load), check (name of the check to remember;
+# empty: remember none). $1 is the new folder, $2 its later name.
+# Exit 3: the interpreter is of another minor; 4: it does not start, or the worker on it does not.
 
 set -u
 new=$1
@@ -13,7 +14,10 @@ case $real in
 *) sed 's/^/@@said=/' "$new/.said"; exit 4 ;;
 esac
 rm -f "$new/.said"
-mkdir -p "$new/bin" "$new/.checked" || exit 1
+site=$new/lib/python$minor/site-packages
+mkdir -p "$new/bin" "$new/.checked" "$site" || exit 1
+echo "$needs" >"$new/.needs" || exit 1
+printf '%s\n' "$pth" >"$site/towline.pth" || exit 1
 ln -s "$real" "$new/bin/python" || exit 1
 ln -s python "$new/bin/python3" || exit 1
 ln -s python "$new/bin/python$minor" || exit 1
@@ -32,6 +36,12 @@ PYTHONNOUSERSITE=1 "$new/bin/python" "$new/preflight_probe.py" "$@" >"$new/.answ
     exit 4
 }
 sed "s|${new##*/}|$later|g" .answer >.answer.later && mv .answer.later .answer || exit 1
+case $(cat .answer) in
+*'"worker_error"'*)
+    sed -n 's/.*"worker_error": "\([^"]*\)".*/@@said=\1/p' .answer
+    exit 4
+    ;;
+esac
 stamp=$(stat -L -c '%s.%Y.%i' bin/python 2>/dev/null || ls -lLid bin/python)
 [ -z "$check" ] || { echo "$stamp"; sed -n 's/^@@python=//p' .answer; } >".checked/$check" || exit 1
 grep '^@@python=' .answer

@@ -1,5 +1,5 @@
 # What is in the folder of environments? Set in front: root, runs (folder of run folders), sizes (yes/no).
-# Answers, for each folder: @@folder=NAME|LAST_USED|KB|INTERPRETER|TAG,TAG (fields may be empty).
+# Answers, for each folder: @@folder=NAME|LAST_USED|KB|NEEDED LAYERS|TAG,TAG (fields may be empty).
 # A tag counts while its run's folder is there, or when it is younger than a day.
 
 cd "$root" 2>/dev/null || { echo @@end=ok; exit 0; }
@@ -16,6 +16,6 @@ for name in *; do
             tags=$tags${tags:+,}${tag##*/}
         fi
     done
-    echo "@@folder=$name|$used|$kb|$(readlink "$name/bin/python" 2>/dev/null)|$tags"
+    echo "@@folder=$name|$used|$kb|$(cat "$name/.needs" 2>/dev/null)|$tags"
 done
 echo @@end=ok
