@@ -15,8 +15,10 @@ from towline.folders import runtime_folder
 from towline.ssh import Connection
 
 from .loopback import SSHD, Loopback, Server, ssh_processes, wait_until
+from .trees import make_tree
 
 Connect = Callable[..., Connection]
+Serve = Callable[..., tuple[Connection, Server]]
 
 
 def need_sshd() -> None:
@@ -26,14 +28,14 @@ def need_sshd() -> None:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd of root insists on it
 
 
-@pytest.fixture
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give the test its own Towline home; afterwards no ssh of it may be left."""
+@pytest.fixture(scope="module", autouse=True)
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the module's tests a Towline home of their own; afterwards no ssh may be left."""
     short = tempfile.mkdtemp(prefix="tl-", dir="/tmp")
-    monkeypatch.setenv("TOWLINE_HOME", str(tmp_path / "towline"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", short)
-    folder = runtime_folder()
-    yield folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOWLINE_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("XDG_RUNTIME_DIR", short)
+        yield runtime_folder()
     try:
         wait_until(lambda: not ssh_processes(short), f"every ssh to end: {ssh_processes(short)}")
     finally:
@@ -79,10 +81,12 @@ def connect(runtime: Path, events: list[tuple[str, dict[str, Any]]]) -> Iterator
         connection.close()
 
 
-@pytest.fixture
-def plain(shared_loopback: Loopback, connect: Connect) -> Connection:
-    """Return a connection to an ordinary server."""
-    return connect(shared_loopback, "plain")
+@pytest.fixture(scope="module")
+def plain(shared_loopback: Loopback, runtime: Path) -> Iterator[Connection]:
+    """Return a connection to an ordinary server, one for the whole module."""
+    connection = Connection(shared_loopback.destination("plain"))
+    yield connection
+    connection.close()
 
 
 @pytest.fixture
@@ -92,7 +96,7 @@ def home(shared_loopback: Loopback) -> Path:
 
 
 @pytest.fixture
-def serve(loopback: Loopback, connect: Connect) -> Callable[..., tuple[Connection, Server]]:
+def serve(loopback: Loopback, connect: Connect) -> Serve:
     """Return a maker of a server with its connection."""
 
     def make(name: str, *lines: str, **options: Any) -> tuple[Connection, Server]:
@@ -100,3 +104,15 @@ def serve(loopback: Loopback, connect: Connect) -> Callable[..., tuple[Connectio
         return connect(loopback, name), server
 
     return make
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Make a folder with everything that gets lost easily."""
+    return make_tree(tmp_path / "tree")
+
+
+@pytest.fixture
+def there(home: Path, tmp_path: Path) -> Path:
+    """Return the path of a remote folder of this test's own; it is not made yet."""
+    return home / tmp_path.name

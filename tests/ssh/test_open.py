@@ -36,7 +36,7 @@ def names(events: Events) -> list[str]:
 
 
 def test_open_is_idempotent_and_close_ends_it(
-    loopback: Loopback, connect: Connect, runtime: Path, events: Events
+    loopback: Loopback, connect: Connect, events: Events
 ) -> None:
     server = loopback.serve("plain")
     connection = connect(loopback, "plain")
@@ -48,7 +48,7 @@ def test_open_is_idempotent_and_close_ends_it(
     assert names(events) == ["connecting", "connected"]
     connection.close()
     assert not connection.is_open()
-    wait_until(lambda: not ssh_processes(str(runtime)), "the master to end")
+    wait_until(lambda: not ssh_processes(connection.destination.key), "the master to end")
     connection.close()
 
 
@@ -333,9 +333,7 @@ def test_wait_for_the_cap_is_reported_and_ends(
     assert connection.is_open()
 
 
-def test_socket_of_a_killed_master_is_no_obstacle(
-    loopback: Loopback, connect: Connect, runtime: Path
-) -> None:
+def test_socket_of_a_killed_master_is_no_obstacle(loopback: Loopback, connect: Connect) -> None:
     """Ssh itself would go on without sharing the connection, and never end."""
     loopback.serve("plain")
     connection = connect(loopback, "plain")
@@ -366,7 +364,8 @@ def test_frozen_master_is_replaced(
     loopback: Loopback, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loopback.serve("plain")
-    monkeypatch.setattr(master, "FROZEN_SECONDS", 1.0)
+    monkeypatch.setattr(master, "GLANCE_SECONDS", 0.3)
+    monkeypatch.setattr(master, "FROZEN_SECONDS", 0.5)
     connection = connect(loopback, "plain")
     connection.open()
     frozen = connection._master.pid()
@@ -412,13 +411,12 @@ def test_open_during_a_log_in_on_another_terminal_says_so(
         connection.open(timeout=0.1)
 
 
-def test_connection_ends_by_itself_after_its_last_use(
-    loopback: Loopback, connect: Connect, runtime: Path
-) -> None:
+def test_connection_ends_by_itself_after_its_last_use(loopback: Loopback, connect: Connect) -> None:
     loopback.serve("plain")
     connection = connect(loopback, "plain", persist_seconds=1)
     connection.run("true")
-    wait_until(lambda: not ssh_processes(str(runtime)), "the unused master to end")
+    key = connection.destination.key
+    wait_until(lambda: not ssh_processes(key), "the unused master to end")
     assert not connection.is_open()
 
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,10 +22,8 @@ from towline.errors import (
 )
 from towline.ssh import Connection, quote
 
-from .conftest import Connect
-from .loopback import Loopback, Server, ssh_processes, wait_until
-
-Serve = Callable[..., tuple[Connection, Server]]
+from .conftest import Connect, Serve
+from .loopback import Loopback, ssh_processes, wait_until
 
 
 def test_returns_exit_code_output_and_duration(plain: Connection) -> None:
@@ -181,7 +178,7 @@ def test_killed_master_in_the_middle_is_a_drop_not_a_success(plain: Connection) 
 def test_remote_shell_killed_in_the_middle_is_no_success(plain: Connection) -> None:
     """Without the end marker the output is not whole, whatever ssh's exit code says."""
     with pytest.raises(ConnectionDropped):
-        plain.run('echo part; kill -9 "$(ps -o ppid= -p "$PPID" | tr -d " ")"; sleep 5')
+        plain.run('echo part; kill -9 "$(ps -o ppid= -p "$PPID" | tr -d " ")"; sleep 0.5')
     assert plain.run("echo again").stdout == "again\n"
 
 

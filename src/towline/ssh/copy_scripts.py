@@ -30,6 +30,9 @@ _REMOVE = """\
 remove() { rm -rf -- "$@" 2>/dev/null || { chmod -R u+rwX -- "$@"; rm -rf -- "$@"; } }
 """
 
+_END_CLEANLY = "trap 'exit 1' HUP INT TERM PIPE\n"
+"""A signal, such as that of a broken connection, must not keep the EXIT trap from running."""
+
 
 def parent_of(remote: str) -> str:
     """Return the folder that holds a remote path.
@@ -50,7 +53,7 @@ def receive_file(remote: str, part: str, digest: str, mode: int) -> str:
 umask 077
 destination={quote_path(remote)} part={quote_path(part)}
 {SHA256}
-trap 'rm -f -- "$part"' EXIT
+{_END_CLEANLY}trap 'rm -f -- "$part"' EXIT
 mkdir -p -- {quote_path(parent_of(remote))} || exit 1
 cat >"$part" || exit 1
 found=$(sha256 <"$part")
@@ -71,7 +74,7 @@ folder={quote_path(parent_of(remote))} part={quote_path(part)}
 {SHA256}{_REMOVE}
 mkdir -p -- "$folder" || exit 1
 find "$folder/" -maxdepth 1 -name {quote(PART + "*")} -mtime +1 -exec rm -rf -- {{}} + 2>/dev/null
-trap 'remove "$part" "$part.pipe"' EXIT
+{_END_CLEANLY}trap 'remove "$part" "$part.pipe"' EXIT
 mkdir -- "$part" && mkfifo -- "$part.pipe" || exit 1
 (tar -xpof - -C "$part" && cat >/dev/null) <"$part.pipe" &
 found=$(tee -- "$part.pipe" | sha256)

@@ -48,6 +48,10 @@ def login_master(destination: Destination, socket: Path, persist_seconds: int) -
     """Start the shared connection on the user's terminal, where ssh may ask anything.
 
     Returns the master's pid, or None when the user or the host gave up.
+
+    Raises:
+        NoTerminal: nobody could answer.
+
     """
     command = _master(destination, socket, persist_seconds, interactive=True)
     try:

@@ -22,11 +22,13 @@ from towline.ssh.launcher import login_master, start_master
 from towline.ssh.locking import LockBusy, exclusive
 from towline.ssh.processes import end_masters
 from towline.ssh.refusal import Refusal
+from towline.ssh.terminal import NoTerminal
 
 _SOCKET_PATH_BYTES = 103 - 17  # the smaller of Linux and macOS; ssh appends 17 while it binds
 _LOGGING_IN = "log-in"
 _LOCK_SECONDS = 30.0
-_GLANCE_SECONDS = 2.0
+GLANCE_SECONDS = 2.0
+"""How long a mere look at the master may take."""
 FROZEN_SECONDS = 10.0
 """A master that answers nothing on its own socket for so long is a frozen process."""
 
@@ -56,7 +58,7 @@ class Master:
     def pid(self) -> int | None:
         """Return the process id of a master that answers, else None."""
         try:
-            return mux.master_pid(self.socket, _GLANCE_SECONDS)
+            return mux.master_pid(self.socket, GLANCE_SECONDS)
         except TimeoutError:
             return None
 
@@ -131,12 +133,10 @@ class Master:
                 attempts.save(self._record, record)
                 pid = login_master(self.destination, self.socket, persist_seconds)
                 if pid is None:
-                    raise LoginNeeded(
-                        self.destination.thing,
-                        "the log-in was not completed; ssh has said why above",
-                        login_command(self.destination),
-                    )
+                    raise self._not_logged_in("ssh has said above why the log-in failed")
                 attempts.save(self._record, record.succeeded())
+        except NoTerminal:
+            raise self._not_logged_in("a log-in needs a terminal") from None
         except LockBusy as busy:
             raise self._busy(busy) from None
 
@@ -193,6 +193,10 @@ class Master:
             f"another process is still busy with the connection ({busy.purpose})",
             "try again",
         )
+
+    def _not_logged_in(self, cause: str) -> LoginNeeded:
+        step = f"type in a terminal: {login_command(self.destination)}"
+        return LoginNeeded(self.destination.thing, cause, step)
 
     def _over_budget(self, pause: float) -> HostUnreachable:
         cap = self.destination.connections_per_minute

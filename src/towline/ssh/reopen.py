@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from towline.errors import TowlineError
-from towline.ssh.connection import Connection
+from towline.ssh.connection import PROBE_SECONDS, Connection
 from towline.ssh.destination import Destination
 
 PATIENCE_SECONDS = 60.0
@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
     """Open the connection, or replace a half-dead one; return the exit code, errors on stderr."""
     try:
         connection = Connection(Destination.from_json(arguments[0]))
-        connection.recycle()
+        connection.recycle(probe_seconds=PROBE_SECONDS)
         connection.open(timeout=PATIENCE_SECONDS, patient=True)
     except TowlineError as error:
         print(error, file=sys.stderr)

@@ -11,15 +11,22 @@ import signal
 import subprocess
 
 
+class NoTerminal(Exception):
+    """No terminal on which a person could answer."""
+
+
 def run_in_foreground(command: list[str]) -> int:
     """Run the command with our standard streams and the terminal; return its exit code.
 
     Raises:
-        OSError: when this process has no terminal.
-        FileNotFoundError: when there is no such command.
+        NoTerminal: this process has none.
+        FileNotFoundError: there is no such command.
 
     """
-    terminal = os.open("/dev/tty", os.O_RDWR)
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        raise NoTerminal from None
     ours = os.tcgetpgrp(terminal)
     try:
         child = subprocess.Popen(
