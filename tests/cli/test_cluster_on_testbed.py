@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,7 @@ def test_a_deep_check_runs_a_job_that_dials_this_workspace(
     cluster = alias.partition("-")[0]
     assert f"node {cluster}-n2 sees /home" in answer.step("test job")["detail"]
     assert leftovers(testbed, cluster) == []
+    assert "towline-check" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_the_doctor_speaks_in_words_too(towline: Towline, testbed: Testbed) -> None:

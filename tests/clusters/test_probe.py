@@ -140,7 +140,10 @@ def test_workers_on_the_controller_itself_use_loopback() -> None:
     assert read_answer(answer, define("box", type="ssh", host="box")).node_address == "127.0.0.1"
 
 
-def test_this_machine_is_probed_for_real_and_nothing_is_left_in_its_folder(tmp_path: Path) -> None:
+def test_this_machine_is_probed_for_real_and_nothing_is_left_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # shims of a Python manager are slow
     root = tmp_path / "with 'quote" / ".towline"
     root.parent.mkdir()
     here = define("here", type="local", root=str(root))

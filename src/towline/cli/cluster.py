@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from towline.cli import _cluster_views as views
 from towline.cli import _output as output
+from towline.cli._choose_hosts import ask_which
 from towline.cli._output import JsonOption
 from towline.clusters import (
     CheckStep,
@@ -19,7 +19,6 @@ from towline.clusters import (
     ClusterStore,
     SshHost,
     Status,
-    chosen,
     connect,
     define,
     examine,
@@ -333,21 +332,17 @@ def import_ssh_config(
 
     Without a pattern and without --all it asks which ones to take.
     """
-    store = ClusterStore()
     config = (ssh_config or Path.home() / ".ssh" / "config").expanduser().absolute()
-    hosts = ssh_hosts(host_aliases(config), store.names())
+    hosts = ssh_hosts(host_aliases(config), ClusterStore().names())
     if pattern is not None:
         hosts = [host for host in hosts if fnmatch(host.alias, pattern)]
     elif not everything:
-        hosts = _ask_which(hosts, config)
-    done = []
-    for host in hosts:
-        if not host.obstacle:
-            own_config = {"ssh_config": str(config)} if ssh_config else {}
-            store.add(define(host.name, type=type, host=host.alias, **own_config))
-        done.append(
-            {"host": host.alias, "cluster": host.name, "result": host.obstacle or "defined"}
-        )
+        hosts = ask_which(hosts, config)
+    own_config = {"ssh_config": str(config)} if ssh_config else {}
+    done = [
+        {"host": host.alias, "cluster": host.name, "result": _import(host, type, own_config)}
+        for host in hosts
+    ]
     if json:
         output.print_json(done)
         return
@@ -356,26 +351,12 @@ def import_ssh_config(
         [list(row.values()) for row in done],
         empty=f"No host of {config} was taken.",
     )
-    if any(not host.obstacle for host in hosts):
+    if any(row["result"] == "defined" for row in done):
         typer.echo("next: towline cluster check NAME")
 
 
-def _ask_which(hosts: list[SshHost], config: Path) -> list[SshHost]:
-    """Show the hosts and let the user choose; without a terminal say how to choose instead."""
-    free = [host for host in hosts if not host.obstacle]
-    if not free:
-        return hosts
-    if not output.on_terminal(sys.stdin):
-        raise DefinitionError(
-            str(config),
-            f"holds {len(free)} hosts to choose from: {', '.join(host.alias for host in free)}",
-            "towline cluster import-ssh-config PATTERN, or --all",
-        )
-    rows = [(number, host.alias, host.name) for number, host in enumerate(free, 1)]
-    output.print_table(["", "host", "as cluster"], rows, numbers=[""])
-    while True:
-        answer = typer.prompt("Which ones? (numbers, names, all; nothing: none)", default="")
-        try:
-            return chosen(free, answer)
-        except ValueError as error:
-            typer.echo(str(error))
+def _import(host: SshHost, type_: str, own_config: dict[str, str]) -> str:
+    if host.obstacle:
+        return host.obstacle
+    ClusterStore().add(define(host.name, type=type_, host=host.alias, **own_config))
+    return "defined"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shlex
 import socket
@@ -47,7 +48,6 @@ def look_at_link(visit: Visit) -> Finding:
 def _serve_token(visit: Visit) -> int:
     """Answer whoever dials a new loopback port with the visit's token; return the port."""
     server = socket.create_server(("127.0.0.1", 0))
-    visit.ending.callback(server.close)
 
     def serve() -> None:
         while True:
@@ -55,10 +55,14 @@ def _serve_token(visit: Visit) -> int:
                 peer, _ = server.accept()
             except OSError:  # the visit is over
                 return
-            with peer:
+            with peer, contextlib.suppress(OSError):  # whoever dialled may have left
                 peer.sendall(f"{visit.token}\n".encode())
 
-    threading.Thread(target=serve, name="towline-check", daemon=True).start()
+    thread = threading.Thread(target=serve, name="towline-check", daemon=True)
+    thread.start()
+    visit.ending.callback(thread.join)
+    visit.ending.callback(server.close)
+    visit.ending.callback(server.shutdown, socket.SHUT_RDWR)  # first: it wakes accept()
     return int(server.getsockname()[1])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from towline.errors import DefinitionError
 if TYPE_CHECKING:
     from towline.ssh import Connection
 
+CONFIGURATION_SECONDS = 10
 OPEN_SECONDS = 30
 QUIET_SECONDS = 20
 
@@ -49,15 +51,26 @@ def look_at_ssh_configuration(visit: Visit) -> Finding:
     argv = ["ssh", "-G", *config, *destination.arguments()]
     try:
         done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=10, stdin=subprocess.DEVNULL, check=False
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=CONFIGURATION_SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except FileNotFoundError as error:
         raise DefinitionError(
             "ssh", "OpenSSH's client is not on PATH", "install openssh-client"
         ) from error
+    except subprocess.TimeoutExpired as error:
+        raise DefinitionError(
+            "ssh configuration",
+            f"ssh has not read it within {CONFIGURATION_SECONDS} s (a 'Match exec' that hangs?)",
+            shlex.join(argv),
+        ) from error
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["ssh -G failed"]
-        raise DefinitionError("ssh configuration", said[-1], "ssh -G " + argv[-1])
+        raise DefinitionError("ssh configuration", said[-1], shlex.join(argv))
     options = resolved_options(done.stdout)
     detail = f"{options.get('user', '?')}@{options.get('hostname', '?')}"
     if options.get("port") != "22":

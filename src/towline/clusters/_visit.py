@@ -51,7 +51,3 @@ class Finding:
     detail: str
     status: Status = Status.OK
     next_step: str = ""
-
-
-class NotTried(Exception):
-    """Nothing is to be done at this step, for the reason given."""

@@ -18,7 +18,7 @@ class Status(str, Enum):
     FAIL = "fail"
     """Runs cannot work until this is put right."""
     SKIPPED = "skipped"
-    """Not tried: a step that it builds on has failed, or nothing was to be done."""
+    """Not tried: a step that it builds on has failed."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from towline.clusters import _check_node, _check_reach, _check_scheduler, _check_system
-from towline.clusters._visit import Finding, NotTried, Visit
+from towline.clusters._visit import Finding, Visit
 from towline.clusters.check_step import CheckStep, Status
 from towline.clusters.definition import ClusterDefinition
 from towline.clusters.shell import Shell, connect
@@ -100,7 +100,7 @@ def examine(
                 continue
             starting(step.name + (f" ({step.patience})" if step.patience else ""))
             found = _try(step, visit)
-            if found.status in (Status.FAIL, Status.SKIPPED):
+            if found.status is Status.FAIL:
                 broken.add(step.name)
             yield found
 
@@ -109,8 +109,6 @@ def _try(step: _Step, visit: Visit) -> CheckStep:
     started = time.monotonic()
     try:
         finding = step.look(visit)
-    except NotTried as reason:
-        return CheckStep(step.name, Status.SKIPPED, str(reason))
     except TowlineError as error:
         seconds = time.monotonic() - started
         return CheckStep(step.name, Status.FAIL, error.cause, seconds, error.next_step, error)

@@ -7,6 +7,9 @@ tidy() {
     [ -z "$id" ] || scancel "$id" 2>/dev/null
     rm -f "$mark" "$answer"
 }
+job_state() {
+    timeout 5 scontrol show job -o "$id" 2>/dev/null | sed -n 's/.* \(JobState=[^ ]*\) \(Reason=[^ ]*\).*/\1 \2/p'
+}
 trap tidy EXIT
 trap 'exit 1' HUP INT TERM
 umask 077
@@ -27,10 +30,13 @@ while ! grep -q '^@@end' "$answer" 2>/dev/null; do
     state=$(timeout 5 squeue -h -j "$id" -o '%T %r' 2>/dev/null)
     case $state in
         PENDING*) ;;
-        "") gone=$((gone + 1)) ;; # ended, or squeue is silent: give its output time to arrive
+        "") # ended, or squeue is silent: give the output time to arrive, unless the job could not start
+            gone=$((gone + 1))
+            case $gone$(job_state) in [3-9]*JobState=FAILED*) break ;; esac
+            ;;
         *) [ "$limit" != "$queue_seconds" ] || limit=$((waited + job_seconds)) ;;
     esac
     [ $gone -lt 10 ] && [ $waited -lt "$limit" ] || break
 done
 [ ! -r "$answer" ] || cat "$answer"
-echo "@@state=$(timeout 5 scontrol show job -o "$id" 2>/dev/null | sed -n 's/.* \(JobState=[^ ]*\) \(Reason=[^ ]*\).*/\1 \2/p')"
+echo "@@state=$(job_state)"
