@@ -1,7 +1,5 @@
 """A controller that is this machine: what the link needs of a connection, without ssh."""
 
-# ruff: noqa: D101, D102 - the names of the helpers say what they do
-
 from __future__ import annotations
 
 import json
@@ -29,6 +27,7 @@ class LocalController:
 
     home: Path
     before: str = ""
+    reopen: list[str] = field(default_factory=lambda: ["true"])
     scripts: list[str] = field(default_factory=list)
 
     @property
@@ -51,7 +50,7 @@ class LocalController:
         return ["env", f"HOME={self.home}", "sh", "-c", f"{self.before}\n{command}"]
 
     def reopen_argv(self) -> list[str]:
-        return ["true"]
+        return self.reopen
 
     def run_folder(self, tag: str) -> Path:
         return self.home / ".towline" / "runs" / tag

@@ -1,7 +1,5 @@
 """A sink in memory: what a channel delivered, with a tap that can be closed."""
 
-# ruff: noqa: D102 - the names of the helpers say what they do
-
 from __future__ import annotations
 
 from towline.link.wire.channels import Channel, Channels, Sink

@@ -1,7 +1,5 @@
 """Channels: windows, half-close, reset, and what a wrong frame does."""
 
-# ruff: noqa: D102 - the names of the helpers say what they do
-
 from __future__ import annotations
 
 import pytest

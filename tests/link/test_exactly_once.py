@@ -1,7 +1,5 @@
 """Both ends over a carrier that breaks at arbitrary bytes: exactly once, in order, or said lost."""
 
-# ruff: noqa: D102, D401 - the names of the helpers say what they do
-
 from __future__ import annotations
 
 from hypothesis import settings

@@ -12,7 +12,6 @@ import contextlib
 import itertools
 import json
 import os
-import resource
 import signal
 import socket
 import time
@@ -36,9 +35,12 @@ from towline.link.wire.frames import ProtocolError
 from towline.link.wire.handshake import Message, hello, whole_number
 from towline.link.wire.loop import READ, Loop, Timer
 from towline.link.wire.session import StateLost
+from towline.link.wire.usage import usage
 
 MAX_LINE_BYTES = 1024 * 1024
-PARENT_CHECK_SECONDS = 5.0
+PARENT_CHECK_SECONDS = 20.0
+"""How often to look whether the parent lives, where the system does not tell."""
+
 AGENT_GONE_SECONDS = 5.0
 """How long to wait, after the agent's farewell, for its process to be gone."""
 
@@ -91,19 +93,31 @@ class Client(EndpointOwner):
         self._lease: Timer | None = None
         self._ending = ""
         self._drops = 0
+        self._progress_at_attach = (0, 0)
 
     def run(self) -> None:
         """Serve until the end."""
         self._connector.start()
-        self._check_parent()
+        self._watch_parent()
         self._loop.run()
         self._connector.stop()
         self._endpoint.close_channels()
 
     # The parent ---------------------------------------------------------------------------------
 
-    def _check_parent(self) -> None:
+    def _watch_parent(self) -> None:
         # A forked child of the script may hold our stdin open after the script is gone.
+        if hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):  # gone already, or an old kernel: look now
+                parent = os.pidfd_open(self._settings.parent_pid)
+                self._loop.watch(parent, READ, lambda _: self._parent_ended(parent))
+        self._check_parent()
+
+    def _parent_ended(self, parent: int) -> None:
+        self._loop.unwatch(parent)
+        self._parent_gone()
+
+    def _check_parent(self) -> None:
         if os.getppid() != self._settings.parent_pid:
             self._parent_gone()
         else:
@@ -177,6 +191,7 @@ class Client(EndpointOwner):
         else:
             emit("up", carrier_pid=pid, seconds=seconds)
         self._was_up = True
+        self._progress_at_attach = self._progress()
         self._waiting_reason = ""
         self._endpoint.attach(fd_in, fd_out, b"", early)
 
@@ -199,7 +214,11 @@ class Client(EndpointOwner):
         self._lease = self._loop.call_later(
             patience, lambda: self._lost(f"no connection for {patience:.0f} s: the lease is over")
         )
-        self._connector.replace()
+        self._connector.replace(after_progress=self._progress() != self._progress_at_attach)
+
+    def _progress(self) -> tuple[int, int]:
+        session = self._endpoint.session
+        return session.received, session.acknowledged
 
     def session_lost(self, reason: str) -> None:
         """Give up: what is in flight cannot be replayed."""
@@ -250,13 +269,11 @@ class Client(EndpointOwner):
             self.end(GOODBYE, command["timeout"])
 
     def _stats(self) -> dict[str, object]:
-        times = os.times()
         return {
             **self._endpoint.stats(),
             "drops": self._drops,
             "carrier_pid": self._connector.carrier_pid,
-            "cpu_seconds": times.user + times.system,
-            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            **usage(),
         }
 
 

@@ -15,7 +15,7 @@ from towline.link.wire.handshake import OTHER_VERSION, REFUSED, STATE_LOST, WELC
 from towline.link.wire.loop import Loop
 
 LASTING_SECONDS = 10.0
-"""A carrier that lived this long was a success: the next try comes without delay again."""
+"""A carrier that lived this long was a success, whether or not there was anything to carry."""
 
 REOPEN_SECONDS = 90.0
 """Time limit of one run of the reopening command, which itself may try for a minute."""
@@ -77,11 +77,16 @@ class Connector:
         ended = self._end_process()
         return ended.reason if ended else ""
 
-    def replace(self) -> None:
-        """Look for another carrier; ``end_carrier`` was called before."""
-        if self._welcomed_at and time.monotonic() - self._welcomed_at >= LASTING_SECONDS:
+    def replace(self, *, after_progress: bool) -> None:
+        """Look for another carrier; ``end_carrier`` was called before.
+
+        Args:
+            after_progress: the last one moved something for good. Carriers that are welcome and
+                break at once, without progress, are tried less and less often.
+
+        """
+        if after_progress or time.monotonic() - self._welcomed_at >= LASTING_SECONDS:
             self._backoff.reset()
-        self._welcomed_at = 0.0
         self._again(self._connect)
 
     def stop(self) -> None:

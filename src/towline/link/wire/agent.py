@@ -40,6 +40,7 @@ from .handshake import (
 from .listeners import Listeners
 from .loop import READ, Loop, Timer
 from .session import StateLost
+from .usage import usage
 
 REFUSAL_SECONDS = 1.0
 """A wrong secret is answered this late and only a few at a time: guessing gets nowhere."""
@@ -318,11 +319,7 @@ class Agent(EndpointOwner):
             self._orders = ExpiryOrders(str(message["script"]), list(message["remove"]))
             return {"ok": True}
         if do == STATS:
-            times = os.times()
-            stats = self._endpoint.stats()
-            stats["cpu_seconds"] = times[0] + times[1]
-            stats["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            return {"ok": True, "stats": stats}
+            return {"ok": True, "stats": {**self._endpoint.stats(), **usage()}}
         raise ValueError(f"unknown request {do!r}")
 
     # Leaving ------------------------------------------------------------------------------------

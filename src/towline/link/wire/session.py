@@ -53,6 +53,11 @@ class Session:
         return self._acknowledged + len(self._unacknowledged)
 
     @property
+    def acknowledged(self) -> int:
+        """How many of them the other end is known to have."""
+        return self._acknowledged
+
+    @property
     def full(self) -> bool:
         """True while the kept frames reach the replay limit."""
         return self.kept_bytes >= self.replay_limit
