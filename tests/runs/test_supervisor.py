@@ -180,7 +180,7 @@ def test_a_cancelled_script_that_ignores_ctrl_c_is_terminated(run):
     cancel(folder)
 
     end = wait_for_event(folder, "ended").facts
-    assert end["reason"] == "cancelled; the script was killed by signal 15 (SIGTERM)"
+    assert end["reason"] == "the script was killed by signal 15 (SIGTERM): Ctrl-C did not end it"
 
 
 def test_a_cancelled_script_that_ignores_everything_is_killed(run):
@@ -190,9 +190,38 @@ def test_a_cancelled_script_that_ignores_everything_is_killed(run):
     cancel(folder)
 
     end = wait_for_event(folder, "ended").facts
-    assert end["reason"] == "cancelled; the script was killed by signal 9 (SIGKILL)"
+    assert end["reason"] == "the script was killed by signal 9 (SIGKILL): Ctrl-C did not end it"
     sent = [event.facts["text"] for event in folder.events.read() if event.name == "cleanup"]
     assert sent == ["sent SIGINT", "sent SIGTERM", "sent SIGKILL"]
+
+
+def test_ctrl_c_is_for_the_script_alone_which_ends_its_children_in_its_own_order(run):
+    """Parsl hangs for long when its interchange is interrupted before it is."""
+    folder = run(
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)\n"
+        "try:\n"
+        "    print('ready', flush=True)\n"
+        "    import time; time.sleep(600)\n"
+        "finally:\n"
+        "    child.communicate(b'now\\n')\n"
+        "    print('child', child.returncode, flush=True)\n"
+    )
+    is_ready(folder)
+    cancel(folder)
+
+    wait_for_event(folder, "ended")
+    assert "child 0" in read(folder.stdout_log)
+
+
+def test_an_interrupted_script_with_clusters_shows_no_traceback(run):
+    folder = run("from towline.runs import attach\nattach()\n" + READY + WAIT)
+    is_ready(folder)
+    cancel(folder)
+
+    end = wait_for_event(folder, "ended").facts
+    assert (end["state"], end["reason"]) == ("cancelled", "")
+    assert read(folder.stderr_log) == "interrupted at script0.py:5\n"
 
 
 def test_cancelling_twice_is_cancelling_once(run):

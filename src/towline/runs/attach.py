@@ -116,10 +116,13 @@ def _print_errors_as_words(run: AttachedRun) -> None:
     before = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        at = _place(run, trace)
+        if isinstance(error, KeyboardInterrupt):
+            print(f"interrupted at {at}", file=sys.stderr)  # whoever cancels needs no traceback
+            return
         if not isinstance(error, TowlineError):
             before(kind, error, trace)
             return
-        at = _place(run, trace)
         print(f"error: {error}\n  at: {at}", file=sys.stderr)
         run.report("error", **error.as_dict(), at=at)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
+import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -70,7 +71,9 @@ def judge(
 
     """
     if cancelled:
-        return Ending(RunState.CANCELLED, 130, f"cancelled; {outcome}")
+        forced = outcome.signal in (signal.SIGTERM, signal.SIGKILL)
+        reason = f"{outcome}: Ctrl-C did not end it" if forced else ""
+        return Ending(RunState.CANCELLED, 130, reason)
     if outcome.succeeded:
         reason = f"the script succeeded, but something remains: {leftovers[0]}" if leftovers else ""
         return Ending(RunState.SUCCEEDED, 6 if leftovers else 0, reason)
@@ -123,9 +126,10 @@ def tail_of(path: Path) -> str:
 def disk_is_full(folder: RunFolder) -> bool:
     """Say whether the disk that holds a run folder has no room left for this user."""
     try:
-        return shutil.disk_usage(folder.path).free < _FULL
+        disk = os.statvfs(folder.path)
     except OSError:
         return False
+    return disk.f_bavail * disk.f_frsize < _FULL
 
 
 def sweep_clusters(

@@ -6,7 +6,6 @@ import getpass
 import json
 import os
 import platform
-import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -55,7 +54,6 @@ class RunFolder:
         self.events = EventLog(path / "events.jsonl")
         self.ledger = FileLedger(path / "ledger.jsonl")
         self.run_json = path / "run.json"
-        self.inputs_json = path / "inputs.json"
         self.supervisor_json = path / "supervisor.json"
         self.completed_executors = path / "executors.completed.json"
         self.stdout_log = path / "stdout.log"
@@ -89,7 +87,7 @@ class RunFolder:
             folder = cls._claim_number()
             asked = Asked(
                 number=folder.number,
-                tag=f"r{folder.number}-{secrets.token_hex(4)}",
+                tag=f"r{folder.number}-{os.urandom(4).hex()}",
                 created=round(time.time(), 3),
                 script=str(Path(script).absolute()),
                 argv=list(argv),

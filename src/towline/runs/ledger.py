@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -48,7 +47,7 @@ class FileLedger:
             OSError: when it cannot be written (disk full); then do not make the thing.
 
         """
-        entry = secrets.token_hex(6)
+        entry = os.urandom(6).hex()
         self._append({"state": "intended", "entry": entry, "kind": kind, "cluster": cluster}, what)
         return entry
 

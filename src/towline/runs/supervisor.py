@@ -148,7 +148,11 @@ class Supervisor:
             deadline = time.monotonic() + grace
             self.report("cleanup", step="script", text=f"sent {number.name}", grace=grace)
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(script, number)
+                if number is signal.SIGINT:
+                    # Not its group: Parsl's interchange would die first, and Parsl hang over it.
+                    os.kill(script, number)
+                else:
+                    os.killpg(script, number)
 
     def _clean(self, session: int | None) -> list[Leftover]:
         patience = self._patience
