@@ -206,6 +206,18 @@ CASES: list[tuple[str, str, type[TowlineError], str]] = [
         HostUnreachable,
         "jump host lets nobody through: administratively",
     ),
+    (
+        "any ProxyCommand's own words",
+        "OpenSSH_9.2p1 Debian-2\ndebug1: x\ncorkscrew: proxy says 403\n" + BY_PROXY,
+        HostUnreachable,
+        "the way to the host closed: corkscrew: proxy says 403",
+    ),
+    (
+        "ProxyUseFdpass",
+        "mm_receive_fd: no message header\nproxy dialer did not pass back a connection\n",
+        HostUnreachable,
+        ENDED_BY_PROXY,
+    ),
     ("9.2, ControlPersist hides the hop", BY_PROXY, HostUnreachable, ENDED_BY_PROXY),
     (
         "7.4, the same",
@@ -272,4 +284,4 @@ def test_changed_key_comes_with_the_command_that_forgets_the_old_one() -> None:
 def test_a_sites_banner_is_not_taken_for_ssh(banner: str) -> None:
     text = f"{banner}\nu@h: Permission denied (publickey).\n"
     assert read_refusal(text).kind is LoginRefused
-    assert read_refusal(f"{banner}\n" + BY_PROXY).cause == ENDED_BY_PROXY
+    assert read_refusal(f"{banner}\n" + BY_PROXY).kind is HostUnreachable

@@ -33,6 +33,9 @@ remove() { rm -rf -- "$@" 2>/dev/null || { chmod -R u+rwX -- "$@"; rm -rf -- "$@
 _END_CLEANLY = "trap 'exit 1' HUP INT TERM PIPE\n"
 """A signal, such as that of a broken connection, must not keep the EXIT trap from running."""
 
+_TRY_SPACE = 'head -c 1048576 /dev/zero >"$part.space"'
+"""``tar`` says "Wrote only 4096 of 10240 bytes" on a full disk; this gets the system's words."""
+
 
 def parent_of(remote: str) -> str:
     """Return the folder that holds a remote path.
@@ -74,11 +77,11 @@ folder={quote_path(parent_of(remote))} part={quote_path(part)}
 {SHA256}{_REMOVE}
 mkdir -p -- "$folder" || exit 1
 find "$folder/" -maxdepth 1 -name {quote(PART + "*")} -mtime +1 -exec rm -rf -- {{}} + 2>/dev/null
-{_END_CLEANLY}trap 'remove "$part" "$part.pipe"' EXIT
+{_END_CLEANLY}trap 'remove "$part" "$part.pipe" "$part.space"' EXIT
 mkdir -- "$part" && mkfifo -- "$part.pipe" || exit 1
 (tar -xpof - -C "$part" && cat >/dev/null) <"$part.pipe" &
 found=$(tee -- "$part.pipe" | sha256)
-wait $! || exit 1
+wait $! || {{ {_TRY_SPACE}; exit 1; }}
 rm -f -- "$part.pipe"
 trap - EXIT
 echo "$found"

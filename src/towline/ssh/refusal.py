@@ -55,7 +55,11 @@ _CONFIGURATION = re.compile(
     r"|^(unix_listener: .+|ControlPath .* ?too long.*)$",
     re.M,
 )
-_BY_PROXY = re.compile(r"^Connection (?:closed|reset) by UNKNOWN port 65535$", re.M)
+_BY_PROXY = re.compile(
+    r"^(?:Connection (?:closed|reset) by UNKNOWN port 65535"
+    r"|proxy dialer did not pass back a connection)$",
+    re.M,
+)
 _OLD_BY_PROXY = re.compile(r"\Assh_exchange_identification: Connection closed by remote host\s*\Z")
 _CLOSED = re.compile(
     r"^(?:(?:kex|ssh)_exchange_identification: .+|banner exchange: .+|Not allowed at this time.*"
@@ -64,6 +68,12 @@ _CLOSED = re.compile(
     r"|packet_write_wait: .+|ssh_dispatch_run_fatal: .+|ssh_packet_read: .+|Bad packet length.*)$",
     re.M,
 )
+_OF_SSH = re.compile(
+    r"debug\d: |OpenSSH_|Authenticated to |Transferred: |Bytes per second: |Warning: Perm"
+    r"|kex_exchange_identification: |ssh_exchange_identification: |proxy dialer |mm_receive_fd: "
+    r"|Connection (?:closed|reset) by UNKNOWN|Killed by signal |\*\* "
+)
+"""Lines of ssh itself that say nothing about why a ProxyCommand ended."""
 
 
 def read_refusal(text: str) -> Refusal:
@@ -154,7 +164,9 @@ def _network(text: str) -> Refusal | None:
             return Refusal(HostUnreachable, f"the jump host gets no further: {found[2]}")
         return Refusal(HostUnreachable, f"the jump host lets nobody through: {found[1]}")
     if _BY_PROXY.search(text) or _OLD_BY_PROXY.search(text):
-        return Refusal(HostUnreachable, ENDED_BY_PROXY)
+        said = [line for line in text.splitlines() if line and not _OF_SSH.match(line)]
+        cause = f"the way to the host closed: {said[-1]}" if said else ENDED_BY_PROXY
+        return Refusal(HostUnreachable, cause)
     if found := _CLOSED.search(text):
         cause = f"the connection ended before log-in was complete: {found[0]}"
         return Refusal(HostUnreachable, cause)

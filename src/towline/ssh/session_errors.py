@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from towline.errors import CommandTimedOut, ConnectionDropped, NoSpace, SiteError, TowlineError
 from towline.ssh.destination import Destination
-from towline.ssh.explain import login_command
+from towline.ssh.explain import login_command, plain_ssh
 from towline.ssh.session import Ending, Outcome
 
 _NO_SPACE = ("No space left on device", "Disk quota exceeded", "Disc quota exceeded")
@@ -36,7 +36,7 @@ def session_broke(
             cause = f"{what} was not started: the server gives no more sessions (MaxSessions)"
             return CommandTimedOut(thing, cause, "end other sessions, or ask the site for more")
         case Ending.NO_SHELL:
-            step = f"see what this prints: ssh {destination.host} echo hello"
+            step = f"see what this prints: {plain_ssh(destination)} echo hello"
             return SiteError(thing, f"the account gives no POSIX shell{said}", step)
         case Ending.GONE:
             cause = f"{what} was not started: the connection broke twice in a row"

@@ -109,7 +109,7 @@ def copy_failed(connection: Connection, what: str, stderr: str) -> TowlineError:
     if no_space := found_no_space(connection.destination, what, stderr):
         return no_space
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    return not_whole(connection, what, lines[-1] if lines else "the remote side gave no reason")
+    return not_whole(connection, what, lines[0] if lines else "the remote side gave no reason")
 
 
 def not_whole(connection: Connection, what: str, cause: str) -> CopyFailed:
