@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from towline.clusters import ClusterDefinition, ClusterStore
-from towline.engine import find
-from towline.runs import RunFolder
 from towline.ssh import Connection
 from towline.testbed import Testbed
 
@@ -44,17 +41,25 @@ def clusters(home: Path, healthy_testbed: Testbed) -> Iterator[Testbed]:
 
 
 @pytest.fixture
-def leftovers(clusters: Testbed) -> Callable[[], list[Any]]:
-    """A function that asks both clusters what is left of all runs of this home."""
-    from towline.clusters import load_facts
+def leftovers(clusters: Testbed) -> Callable[[], list[str]]:
+    """Ask the hosts themselves, by ps, squeue and ls, what is left of any run."""
 
-    def ask() -> list[Any]:
-        tags = [run.tag for run in RunFolder.all()]
+    def ask() -> list[str]:
         found = []
         for name in ("onprem", "cloud"):
-            definition = ClusterStore().load(name)
-            connection = Connection(definition.destination())
-            found += find(connection, name, load_facts(definition, connection), tags)
+            info = clusters.clusters[name]
+            for host in (info.controller, *info.nodes):
+                shown = clusters.exec(host, ["ps", "-u", info.user, "-o", "args="], check=False)
+                found += [f"{host}: {line}" for line in shown.stdout.splitlines() if is_ours(line)]
+            asked = clusters.ssh(
+                name, "squeue -h; ls -d ~/.towline/runs/* ~/towline-* 2>/dev/null; :"
+            )
+            found += [f"{name}: {line}" for line in asked.stdout.splitlines()]
         return found
 
     return ask
+
+
+def is_ours(line: str) -> bool:
+    """Return whether a process is one that a run started."""
+    return ".towline" in line or "process_worker_pool" in line

@@ -34,7 +34,7 @@ def app(label: str, function: Any) -> Any:
 
 
 def test_a_result_of_one_cluster_is_used_on_the_other(
-    clusters: Testbed, leftovers: Callable[[], list[Any]]
+    clusters: Testbed, leftovers: Callable[[], list[str]]
 ) -> None:
     """Apps run on nodes of their own cluster and partition; afterwards nothing is left."""
     with towline.load(BOTH):
@@ -50,7 +50,7 @@ def test_a_result_of_one_cluster_is_used_on_the_other(
 
 
 def test_workers_can_run_on_the_controller_itself(
-    clusters: Testbed, leftovers: Callable[[], list[Any]]
+    clusters: Testbed, leftovers: Callable[[], list[str]]
 ) -> None:
     """The talk's LocalProvider case: no scheduler, processes on the head node."""
     with towline.load(
@@ -84,7 +84,7 @@ def test_a_block_spans_nodes(clusters: Testbed) -> None:
 )
 def test_what_a_cluster_does_not_have_is_said_before_anything_is_submitted(
     clusters: Testbed,
-    leftovers: Callable[[], list[Any]],
+    leftovers: Callable[[], list[str]],
     executor: dict[str, Any],
     error: type[Exception],
     words: str,
@@ -96,7 +96,7 @@ def test_what_a_cluster_does_not_have_is_said_before_anything_is_submitted(
 
 
 def test_a_dead_interchange_fails_its_tasks_and_hangs_nothing(
-    clusters: Testbed, leftovers: Callable[[], list[Any]]
+    clusters: Testbed, leftovers: Callable[[], list[str]]
 ) -> None:
     """Parsl itself would wait for ever; here the tasks fail in words and all is cleaned up."""
     with towline.load({"a": {"cluster": "onprem", "packages": ["parsl"]}}) as dfk:

@@ -11,7 +11,7 @@ from pathlib import Path
 from towline.runs import RunFolder
 from towline.testbed import Testbed
 
-SCRIPT = '''
+SCRIPT = """
 import parsl
 from parsl.dataflow.memoization import BasicMemoizer
 from parsl.executors import ThreadPoolExecutor
@@ -60,7 +60,7 @@ if __name__ == "__main__":
         print(once(1).result(), once(1).result(), count().result())
         print(flaky().result())
         print("here" in here().result())
-'''
+"""
 
 
 def test_the_users_own_parsl_options_pass_through(clusters: Testbed, tmp_path: Path) -> None:

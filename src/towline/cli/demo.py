@@ -85,7 +85,7 @@ def _towline(*words: str) -> int:
 def _testbed(home: Path, *, keep: bool) -> Iterator[None]:
     """Boot the two clusters and define them; take them down unless they are to be kept."""
     _say("Booting two Slurm clusters, reachable by SSH only …")
-    if _towline("testbed", "up"):
+    if _towline("testbed", "up", *([] if keep else ["--end-with", str(os.getpid())])):
         raise typer.Exit(7)
     try:
         for name in ("onprem", "cloud"):

@@ -29,10 +29,13 @@ _START = Template(
     """name=$name
 cat > "$$name.sh" || exit 1
 cat > "$$name.run" <<'END'
+trap : TERM
 shell=$$(command -v bash || echo sh)
-limit=$$(command -v timeout >/dev/null && echo timeout -k 10 $seconds)
+limit='timeout --foreground -k 10 $seconds'
+$$limit true 2>/dev/null || limit=
 $$limit "$$shell" "$$1.sh" > "$$1.stdout" 2> "$$1.stderr"
 echo $$? > "$$1.exit.new"; mv "$$1.exit.new" "$$1.exit"
+kill -s TERM 0
 END
 """
     + _BOOT.replace("$", "$$")
@@ -49,7 +52,7 @@ for file in $prefix*.pid; do
   [ -e "$$file" ] || continue
   name=$${file%.pid}; read pid booted < "$$file"
   if [ -e "$$name.exit" ]; then state=exit:$$(cat "$$name.exit")
-  elif [ "$$booted" = "$$boot" ] && kill -0 -- "-$$pid" 2>/dev/null; then state=running
+  elif [ "$$booted" = "$$boot" ] && kill -s 0 -- "-$$pid" 2>/dev/null; then state=running
   else state=gone; fi
   echo "$$pid|$$state|$$name"
 done
@@ -65,8 +68,8 @@ for file in *.pid; do
   read pid booted < "$$file"
   case " $ids " in *" $$pid "*) ;; *) continue ;; esac
   [ "$$booted" = "$$boot" ] || continue
-  kill -TERM -- "-$$pid" 2>/dev/null || continue
-  (sleep 3; kill -KILL -- "-$$pid") </dev/null >/dev/null 2>&1 &
+  kill -s TERM -- "-$$pid" 2>/dev/null || continue
+  (sleep 3; kill -s KILL -- "-$$pid") </dev/null >/dev/null 2>&1 &
 done
 """
 )

@@ -37,6 +37,9 @@ STRATEGY_SECONDS = 0.5
 
 RETRIES = 2
 
+HEARTBEAT_SECONDS = 5
+"""Parsl's own 30 s let a task wait a minute and a half until it has killed its third worker."""
+
 
 @dataclass
 class Engine:
@@ -140,7 +143,8 @@ class Engine:
             ),
             "prefetch_capacity": wanted.prefetch,
             "heartbeat_threshold": wanted.heartbeat_threshold,
-            "heartbeat_period": max(2, min(30, wanted.heartbeat_threshold // 4)),
+            # a worker that died is noticed at a heartbeat
+            "heartbeat_period": max(2, min(HEARTBEAT_SECONDS, wanted.heartbeat_threshold // 4)),
             # a pilot that starts while the link is down must outlast the outage
             "address_probe_timeout": wanted.heartbeat_threshold,
         }

@@ -20,9 +20,9 @@ done
 
 _PROCESSES = """\
 folder=@FOLDER@
-for pid in $(groups "$folder"); do kill -TERM -- "-$pid" 2>/dev/null; done
+for pid in $(groups "$folder"); do kill -s TERM -- "-$pid" 2>/dev/null; done
 sleep 3
-for pid in $(groups "$folder"); do kill -KILL -- "-$pid" 2>/dev/null; done
+for pid in $(groups "$folder"); do kill -s KILL -- "-$pid" 2>/dev/null; done
 rm -rf "$folder/certs"
 """
 

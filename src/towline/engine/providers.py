@@ -31,6 +31,23 @@ class ControllerOverSSH(OverSSH, ControllerBatch):
         return self.start_shell(job_name)
 
 
+class SrunOnCluster(SrunLauncher):
+    """Parsl's SrunLauncher, which writes its script into the run's folder on the cluster.
+
+    Parsl gives it the workspace's folder; where that does not exist it litters the apps' own.
+    """
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(debug=False)
+        self._folder = folder
+
+    def __call__(
+        self, command: str, tasks_per_node: int, nodes_per_block: int, script_dir: str = ""
+    ) -> str:
+        """Return the command, started once on each node."""
+        return str(super().__call__(command, tasks_per_node, nodes_per_block, self._folder))
+
+
 def slurm_provider(site: Site, label: str, wanted: ExecutorDefinition) -> SlurmOverSSH:
     """Return the provider of an executor whose workers run in Slurm jobs.
 
@@ -57,7 +74,7 @@ def slurm_provider(site: Site, label: str, wanted: ExecutorDefinition) -> SlurmO
         walltime=_hours(wanted.walltime_minutes),
         scheduler_options="\n".join(directives),
         worker_init="\n".join(wanted.worker_init),
-        launcher=SrunLauncher(debug=False) if wanted.nodes > 1 else SimpleLauncher(),
+        launcher=SrunOnCluster(f"{site.folder}/jobs") if wanted.nodes > 1 else SimpleLauncher(),
         **_blocks(wanted),
     )
 
