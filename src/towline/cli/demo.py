@@ -61,7 +61,8 @@ def demo(
     code = 0
     try:
         with _local_clusters() if local else _testbed(home, keep=keep):
-            code = _towline("run", str(script), *arguments)
+            shown = " ".join(["run", f"{script.parent.name}/{script.name}", *arguments])
+            code = _towline("run", str(script), *arguments, shown=shown)
     finally:
         if keep:
             _say(f"Kept. To go on: export TOWLINE_HOME={home}; towline cluster list")
@@ -71,12 +72,20 @@ def demo(
     raise typer.Exit(code)
 
 
-def _towline(*words: str) -> int:
-    """Run a command as a user would, and show it; return its exit code."""
-    shown = " ".join(Path(word).name if word.endswith("main.py") else word for word in words)
-    _say(f"$ towline {shown}")
+def _towline(*words: str, shown: str = "", quiet: bool = False) -> int:
+    """Run a command as a user would, and show it; return its exit code.
+
+    Args:
+        shown: what to show in place of the words, where those are long.
+        quiet: leave out what it prints, beside errors and progress.
+
+    """
+    _say(f"$ towline {shown or ' '.join(words)}")
     try:
-        return subprocess.run([sys.executable, "-m", "towline", *words]).returncode
+        return subprocess.run(
+            [sys.executable, "-m", "towline", *words],
+            stdout=subprocess.DEVNULL if quiet else None,
+        ).returncode
     except KeyboardInterrupt:
         return 130  # the command got the Ctrl-C too, and has cleaned up after itself
 
@@ -84,16 +93,16 @@ def _towline(*words: str) -> int:
 @contextmanager
 def _testbed(home: Path, *, keep: bool) -> Iterator[None]:
     """Boot the two clusters and define them; take them down unless they are to be kept."""
-    _say("Booting two Slurm clusters, reachable by SSH only …")
-    if _towline("testbed", "up", *([] if keep else ["--end-with", str(os.getpid())])):
+    _say("Booting two Slurm clusters on this machine; only SSH to their controllers goes in.")
+    until = [] if keep else ["--end-with", str(os.getpid())]
+    if _towline("testbed", "up", *until, shown="testbed up", quiet=True):
         raise typer.Exit(7)
+    config = home / "state" / "testbed" / "ssh_config"
     try:
         for name in ("onprem", "cloud"):
-            config = home / "state" / "testbed" / "ssh_config"
-            code = _towline(
-                "cluster", "add", name, "--host", name, "--ssh-config", str(config), "--no-check"
-            )
-            if code:
+            words = ["cluster", "add", name, "--host", name, "--ssh-config"]
+            shown = " ".join([*words, "testbed/ssh_config"])
+            if code := _towline(*words, str(config), "--no-check", shown=shown, quiet=True):
                 raise typer.Exit(code)
         yield
     finally:
@@ -105,7 +114,7 @@ def _testbed(home: Path, *, keep: bool) -> Iterator[None]:
 def _local_clusters() -> Iterator[None]:
     """Let this machine stand in for both clusters."""
     for name in ("onprem", "cloud"):
-        if code := _towline("cluster", "add", name, "--type", "local", "--no-check"):
+        if code := _towline("cluster", "add", name, "--type", "local", "--no-check", quiet=True):
             raise typer.Exit(code)
     yield
 
