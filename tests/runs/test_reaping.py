@@ -17,6 +17,7 @@ from towline.runs.cancel import cancel
 from towline.runs.catalog import picture, summarise
 from towline.runs.liveness import keeper_vanished
 from towline.runs.process import ProcessIdentity
+from towline.runs.watch import wait_for_end
 
 from .conftest import alive, event_of, pid_in, wait_for, wait_for_event, wait_for_output
 
@@ -170,6 +171,25 @@ def test_showing_or_listing_an_orphan_sets_its_cleaning_in_motion(orphan):
     assert summarise(folder).state is RunState.LOST
     assert wait_for_event(folder, "ended").facts["state"] == "lost"
     assert picture(folder).state is RunState.LOST
+
+
+def test_following_the_logs_of_an_orphan_ends_with_its_clean_up(orphan, towline):
+    folder = orphan(READY + WAIT, until="ready")
+
+    done = towline("run", "logs", "-f")
+
+    assert (done.returncode, done.stdout) == (0, "ready\n")
+    assert event_of(folder, "ended").facts["state"] == "lost"
+
+
+def test_a_clean_up_that_nobody_gets_done_is_said(orphan, towline, monkeypatch):
+    folder = orphan(READY + WAIT, until="ready")
+    monkeypatch.setattr("towline.runs.watch.ALIVE_SECONDS", 0.0)
+    folder.keeper_lock.unlink()
+    folder.keeper_lock.mkdir()
+
+    with pytest.raises(RunError, match="it cannot be cleaned up"):
+        wait_for_end(folder)
 
 
 def test_many_who_notice_at_once_reap_once(orphan):

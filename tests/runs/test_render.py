@@ -107,8 +107,11 @@ def test_status_shows_an_outage_beside_the_executors_that_go_on():
 
 def test_status_shows_why_there_is_no_block():
     pair = ("block", {**BLOCK, "state": "ended", "outcome": "failed", "reason": "NODE_FAIL"})
+    counts = {"ex": {"outstanding": 2}}
 
-    assert status(pair)[1:] == ["  ex on onprem  no block; the last one: failed: NODE_FAIL"]
+    assert status(pair, ("progress", {"executors": counts}))[1:] == [
+        "  ex on onprem  no block; the last one: failed: NODE_FAIL"
+    ]
 
 
 def test_status_shows_what_the_clean_up_waits_for():
@@ -117,6 +120,42 @@ def test_status_shows_what_the_clean_up_waits_for():
     )
 
     assert lines == ["run 12  cancelling  10 s", "  cleaning up  onprem: cancelling jobs"]
+
+
+def test_status_of_an_executor_without_work_is_idle():
+    pair = ("block", {**BLOCK, "state": "ended", "outcome": "cancelled", "reason": "CANCELLED"})
+
+    assert status(pair)[1:] == ["  ex on onprem  idle"]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("waiting", "waiting to be submitted"),
+        ("submitting", "being submitted"),
+        ("unanswered", "submitted, not answered yet"),
+        ("queued", "queued  7.0 s"),
+    ],
+)
+def test_status_tells_what_a_block_without_a_job_waits_for(state, words):
+    assert status(("block", {**BLOCK, "state": state}))[1:] == [f"  ex on onprem  {words}"]
+
+
+def test_while_the_script_cleans_a_cluster_up_its_executors_are_not_shown():
+    assert status(
+        ("block", {**BLOCK, "state": "running", "job_id": "17"}),
+        ("cleanup", {"cluster": "onprem", "step": "fetching logs"}),
+    )[1:] == ["  onprem  clean-up: fetching logs  6.0 s"]
+
+
+def test_workers_that_have_gone_are_not_starting():
+    counts = [{"executors": {"ex": {"outstanding": 1, "workers": n}}} for n in (4, 0)]
+    lines = status(
+        ("block", {**BLOCK, "state": "running", "job_id": "17"}),
+        *(("progress", facts) for facts in counts),
+    )
+
+    assert lines[1:] == ["  ex on onprem  running  1 task to do  job 17"]
 
 
 def test_the_last_words_on_success():
@@ -156,8 +195,13 @@ def test_a_log_says_each_step_once():
     assert announced(
         ("cluster_connecting", {"cluster": "onprem"}),
         ("cluster_connected", {"cluster": "onprem", "seconds": 0.21}),
+        ("environment", {**pushing, "state": "planned"}),
+        ("environment", {**pushing, "state": "building"}),
+        ("environment", {**pushing, "state": "built"}),
         ("environment", {**pushing, "done": 0}),
         ("environment", {**pushing, "done": 10e6}),
+        ("environment", {**pushing, "state": "building"}),
+        ("environment", {**pushing, "total": 35e3}),
         ("environment", {**pushing, "state": "ready", "cached": True, "seconds": 0.1}),
         ("link", {"cluster": "onprem", "state": "starting"}),
         ("link", {"cluster": "onprem", "state": "up"}),
@@ -168,6 +212,7 @@ def test_a_log_says_each_step_once():
     ) == [
         "onprem: connecting",
         "onprem: connected (0.2 s)",
+        "ex on onprem: environment: building",
         "ex on onprem: environment: pushing 30 MB",
         "ex on onprem: environment ready (cached, 0.1 s)",
         "onprem: link up",

@@ -82,6 +82,34 @@ def test_steps_may_be_under_way_at_once_and_the_first_is_what_is_waited_for():
     assert (doing.name, doing.detail) == ("environment", "pushing 12/30 MB")
 
 
+def test_the_pre_flight_began_when_the_environment_was_ready():
+    view = fold(
+        events(
+            ("environment", {"cluster": "c", "state": "ready", "pushed": False, "seconds": 0.4}),
+            ("cluster_connected", {"cluster": "c"}),
+            ("preflight", {"cluster": "c", "remembered": True}),
+        )
+    )
+
+    assert [(p.name, p.seconds, p.detail) for p in view.clusters["c"].phases] == [
+        ("environment", 0.4, "cached"),
+        ("pre-flight", 2.0, "remembered"),
+    ]
+
+
+def test_no_step_goes_on_when_the_script_has_ended():
+    view = fold(
+        events(
+            ("cluster_connecting", {"cluster": "c"}),
+            ("script_ended", {"exit_code": 1}),
+            ("cleanup", {"cluster": "c", "step": "removing"}),
+        )
+    )
+
+    assert [phase.seconds for phase in view.clusters["c"].phases] == [1.0]
+    assert view.cleaning == "c: removing"
+
+
 def test_an_outage_of_the_link_is_a_step_of_its_own():
     view = fold(
         events(

@@ -11,12 +11,15 @@ from towline.runs.view import RunView, megabytes
 
 PROGRESS_SECONDS = 10.0  # between two lines on progress
 
+WORTH_TELLING = 1_000_000  # bytes to push
+
 
 class Announcer:
     """Turn events into lines worth reading once; keeps only what avoids repetition."""
 
     def __init__(self) -> None:
         self._said: dict[str, str] = {}
+        self._environments: set[tuple[str, str]] = set()
         self._progress_at: float | None = None
 
     def line(self, event: Event, view: RunView) -> str | None:
@@ -29,6 +32,11 @@ class Announcer:
         if event.name == "block":
             about += f" block {facts.get('block')}"
         key = f"{event.name} {about}"
+        if event.name == "environment":
+            # It has several layers, each built and pushed in its turn.
+            if (about, text) in self._environments:
+                return None
+            self._environments.add((about, text))
         if event.name not in ("warning", "error") and self._said.get(key) == text:
             return None
         self._said[key] = text
@@ -57,19 +65,17 @@ class Announcer:
         return tasks(view.done, view.failed, view.total)
 
 
-def _environment(facts: dict[str, Any]) -> str:
-    state = str(facts.get("state", ""))
+def _environment(facts: dict[str, Any]) -> str | None:
+    state = facts.get("state")
     if state == "ready":
-        how = "cached, " if facts.get("cached") else ""
+        cached = facts.get("cached") or facts.get("pushed") is False
         seconds = facts.get("seconds")
-        return (
-            f"environment ready ({how}{duration(seconds)})"
-            if seconds is not None
-            else ("environment ready")
-        )
-    if state == "pushing" and facts.get("total"):
+        details = ["cached"] if cached else []
+        details += [duration(seconds)] if seconds is not None else []
+        return f"environment ready ({', '.join(details)})" if details else "environment ready"
+    if state == "pushing" and (facts.get("total") or 0) >= WORTH_TELLING:
         return f"environment: pushing {megabytes(0, facts['total'])[2:]}"
-    return f"environment: {state}"
+    return "environment: building" if state == "building" else None
 
 
 def _link(facts: dict[str, Any]) -> str | None:
@@ -88,7 +94,8 @@ def _block(facts: dict[str, Any]) -> str | None:
     job = f", job {facts['job_id']}" if facts.get("job_id") else ""
     nodes = f" on {facts['nodes']}" if state == "running" and facts.get("nodes") else ""
     outcome = f" ({facts['outcome']})" if facts.get("outcome") else ""
-    reason = f": {facts['reason']}" if facts.get("reason") else ""
+    told = str(facts.get("reason") or "")
+    reason = f": {told}" if told and told.lower() != facts.get("outcome") else ""
     return f"block {facts.get('block')} {state}{outcome}{nodes}{job}{reason}"
 
 

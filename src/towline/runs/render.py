@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from towline.runs.state import RunState
-from towline.runs.view import LINK_DOWN, BlockView, ClusterView, ExecutorView, RunView
+from towline.runs.view import CLEAN_UP, LINK_DOWN, BlockView, ClusterView, ExecutorView, RunView
 
 Line = list[tuple[str, str]]
 """Pieces of text, each with its style: ``bold``, ``dim``, a colour, or nothing."""
@@ -77,8 +77,11 @@ def status_lines(view: RunView, now: float) -> list[Line]:
 
 
 def _preparing(view: RunView, executor: ExecutorView) -> bool:
+    """Say whether the cluster's own line says more than the executor's would."""
     cluster = view.clusters.get(executor.cluster)
-    return bool(cluster and cluster.doing and not executor.blocks and not executor.workers)
+    if cluster is None or cluster.doing is None:
+        return False
+    return cluster.doing.name == CLEAN_UP or not (executor.blocks or executor.workers)
 
 
 def _cluster_row(cluster: ClusterView, now: float) -> tuple[str, str, str]:
@@ -101,32 +104,55 @@ def executor_words(executor: ExecutorView, now: float) -> tuple[str, str]:
     """Return what an executor is doing, and the style of it."""
     blocks = list(executor.blocks.values())
     running = [block for block in blocks if block.state == "running"]
+    waiting = [block for block in blocks if block.state not in ("running", "ended")]
     if running or executor.workers:
-        words = "running"
-        if executor.total:
-            words += f"  {tasks(executor.done or 0, 0, executor.total)}"
-        elif executor.outstanding:
-            words += f"  {executor.outstanding} tasks to do"
-        count = executor.workers
-        words += f", {count} worker{'s' if count != 1 else ''}" if count else ", starting workers"
-        return words + "".join(f"  {_job(block)}" for block in running[:1]), "green"
-    waiting = [block for block in blocks if block.state != "ended"]
+        return _running_words(executor, running), "green"
     if waiting:
-        block = waiting[0]
-        since = f"  {duration(now - block.submitted)}" if block.submitted else ""
-        reason = f" ({block.reason})" if block.reason else ""
-        return f"{block.state}  {_job(block)}{reason}{since}".replace("   ", "  "), "cyan"
-    if blocks:
+        return _waiting_words(waiting[0], now), "cyan"
+    if executor.outstanding and blocks:
         return f"no block; the last one: {block_words(blocks[-1])}", "yellow"
     if executor.outstanding:
-        return f"{executor.outstanding} tasks wait for a block", "cyan"
+        return f"{_count(executor.outstanding, 'task')} for which there is no block yet", "cyan"
     return "idle", "dim"
+
+
+def _running_words(executor: ExecutorView, running: list[BlockView]) -> str:
+    words = "running"
+    if executor.total:
+        words += f"  {tasks(executor.done or 0, 0, executor.total)}"
+    elif executor.outstanding:
+        words += f"  {_count(executor.outstanding, 'task')} to do"
+    if executor.workers:
+        words += f", {_count(executor.workers, 'worker')}"
+    elif not executor.had_workers:
+        words += ", starting workers"
+    return words + "".join(f"  {_job(block)}" for block in running[:1])
+
+
+def _waiting_words(block: BlockView, now: float) -> str:
+    state = _WAITING.get(block.state, block.state)
+    reason = f"({block.reason})" if block.reason else ""
+    words = " ".join(word for word in (_job(block), reason) if word)
+    since = duration(now - block.submitted) if block.submitted else ""
+    return "  ".join(word for word in (state, words, since) if word)
+
+
+_WAITING = {
+    "waiting": "waiting to be submitted",
+    "submitting": "being submitted",
+    "unanswered": "submitted, not answered yet",
+}
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def block_words(block: BlockView) -> str:
     """Return how a block stands: ``running``, ``failed: Unknown partition``."""
     words = block.outcome or block.state
-    return f"{words}: {block.reason}" if block.reason else words
+    told = not block.reason or block.reason.lower() == words
+    return words if told else f"{words}: {block.reason}"
 
 
 def _job(block: BlockView) -> str:

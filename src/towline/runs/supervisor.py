@@ -103,6 +103,8 @@ class Supervisor:
 
     def reap(self) -> None:
         """End what a vanished supervisor has left, on the workspace and on the clusters."""
+        # What the vanished one measured is lost; the clock on the wall has to do.
+        self._began -= max(0.0, time.time() - self.folder.asked.created)
         gone = keeper_of(self.folder)
         restarted = not gone.same_kernel()
         self.folder.keep()

@@ -13,6 +13,9 @@ from typing import Any
 from towline.runs.events import Event
 from towline.runs.state import TRANSITIONS, RunState
 
+LINK_DOWN = "link down"
+CLEAN_UP = "clean-up"
+
 
 @dataclass
 class BlockView:
@@ -37,6 +40,7 @@ class ExecutorView:
     cluster: str
     blocks: dict[str, BlockView] = field(default_factory=dict)
     workers: int = 0
+    had_workers: bool = False
     outstanding: int = 0
     done: int | None = None
     total: int | None = None
@@ -58,6 +62,7 @@ class ClusterView:
 
     name: str
     link: str = ""
+    prepared: float | None = None  # when its environment was ready
     phases: list[Phase] = field(default_factory=list)
 
     @property
@@ -80,6 +85,12 @@ class ClusterView:
         if phase := self._open(name):
             phase.seconds = max(0.0, moment - phase.since) if seconds is None else float(seconds)
             phase.detail = detail
+
+    def settle(self, moment: float) -> None:
+        """End every step: nobody is at work on them any more."""
+        for phase in self.phases:
+            if phase.seconds is None:
+                self.leave(phase.name, moment, detail=phase.detail)
 
     def _open(self, name: str) -> Phase | None:
         return next((p for p in self.phases if p.name == name and p.seconds is None), None)
@@ -147,6 +158,7 @@ def _ended(view: RunView, event: Event) -> None:
     view.reason = str(event.facts.get("reason", ""))
     view.leftovers = list(event.facts.get("leftovers") or [])
     view.cleaning = ""
+    _settle(view, event)
 
 
 def _cluster(view: RunView, event: Event) -> ClusterView | None:
@@ -179,7 +191,9 @@ def _environment(view: RunView, event: Event) -> None:
     facts, state = event.facts, str(event.facts.get("state", ""))
     if state == "ready":
         cluster.enter("environment", event.time)
-        how = "cached" if facts.get("cached") else ""
+        cluster.prepared = event.time
+        cached = facts.get("cached") or facts.get("pushed") is False
+        how = "cached" if cached else ""
         cluster.leave("environment", event.time, facts.get("seconds"), how)
         return
     detail = state
@@ -192,9 +206,10 @@ def _preflight(view: RunView, event: Event) -> None:
     cluster = _cluster(view, event)
     if cluster is None:
         return
-    cluster.enter("pre-flight", event.time)
-    if "ok" in event.facts or "seconds" in event.facts:
-        cluster.leave("pre-flight", event.time, event.facts.get("seconds"))
+    # It is told when it is over; it began when the environment was ready.
+    cluster.enter("pre-flight", cluster.prepared or event.time)
+    how = "remembered" if event.facts.get("remembered") else ""
+    cluster.leave("pre-flight", event.time, event.facts.get("seconds"), how)
 
 
 def _link(view: RunView, event: Event) -> None:
@@ -211,9 +226,6 @@ def _link(view: RunView, event: Event) -> None:
     elif cluster.link in ("up", "resumed", "closed"):
         cluster.leave("link", event.time, event.facts.get("seconds"))
         cluster.leave(LINK_DOWN, event.time, event.facts.get("seconds"), cluster.link)
-
-
-LINK_DOWN = "link down"
 
 
 def _block(view: RunView, event: Event) -> None:
@@ -248,6 +260,7 @@ def _progress(view: RunView, event: Event) -> None:
         executor.cluster = executor.cluster or str(counts.get("cluster") or "")
         executor.outstanding = int(counts.get("outstanding") or 0)
         executor.workers = int(counts.get("workers") or 0)
+        executor.had_workers = executor.had_workers or executor.workers > 0
         executor.done = counts.get("done", executor.done)
         executor.total = counts.get("total", executor.total)
 
@@ -262,8 +275,9 @@ def _error(view: RunView, event: Event) -> None:
     view.error = event.facts
 
 
-def _script_ended(view: RunView, _: Event) -> None:
+def _script_ended(view: RunView, event: Event) -> None:
     view.script_over = True
+    _settle(view, event)
     view.cleaning = view.cleaning or "ending what the script has left"
 
 
@@ -271,6 +285,13 @@ def _cleanup(view: RunView, event: Event) -> None:
     where, facts = event.facts.get("cluster"), event.facts
     text = str(facts.get("text") or facts.get("step") or "")
     view.cleaning = f"{where}: {text}" if where else text
+    if (cluster := _cluster(view, event)) and not view.script_over:
+        cluster.enter(CLEAN_UP, event.time, text)
+
+
+def _settle(view: RunView, event: Event) -> None:
+    for cluster in view.clusters.values():
+        cluster.settle(event.time)
 
 
 def _reaping(view: RunView, _: Event) -> None:

@@ -21,6 +21,7 @@ from towline.runs.view import RunView, fold
 LOOK_SECONDS = 0.05  # between two looks at the run's files
 ALIVE_SECONDS = 1.0  # between two looks at the supervisor
 CANCELLED = 130
+REAPERS = 3  # one may give way to another that dies
 _CHUNK = 1 << 20
 
 
@@ -195,14 +196,36 @@ class Follower:
             if over:
                 return self._written
             if keeper_vanished(self._folder):
-                return self._written
+                have_reaped(self._folder)
             time.sleep(LOOK_SECONDS)
 
 
 def wait_for_end(folder: RunFolder) -> Event:
-    """Return a run's last event once it is there; clean up if its supervisor vanishes."""
+    """Return a run's last event once it is there; clean up if its supervisor vanishes.
+
+    Raises:
+        RunError: when that clean-up fails.
+
+    """
     while (last := final_event(folder)) is None:
         if keeper_vanished(folder):
-            start_reaper(folder).wait()
+            have_reaped(folder)
         time.sleep(LOOK_SECONDS)
     return last
+
+
+def have_reaped(folder: RunFolder) -> None:
+    """Have a vanished supervisor's run cleaned up, by us or by whoever is faster.
+
+    Raises:
+        RunError: when nobody gets it done.
+
+    """
+    for _ in range(REAPERS):
+        start_reaper(folder).wait()
+        if final_event(folder) is not None or not keeper_vanished(folder):
+            return
+        time.sleep(ALIVE_SECONDS)
+    raise RunError(
+        f"run {folder.number}", "it cannot be cleaned up", f"see {folder.supervisor_log}"
+    )
