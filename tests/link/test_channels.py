@@ -159,6 +159,20 @@ def test_a_reset_delivers_what_came_before_it_then_closes():
     assert pair.sinks[1].closed_channels == [1]
 
 
+def test_a_reset_after_both_ends_still_lets_the_last_bytes_through():
+    """Found by test_exactly_once: it was taken for a protocol error and cost the session."""
+    pair = Pair(room=3)
+    here, there = pair.open()
+    pair.agent.data(here, b"abcdef")
+    pair.agent.end(here)
+    pair.client.end(there)
+    pair.agent.reset(here)
+    pair.settle()
+    pair.sinks[1].take(there, 3)
+    assert pair.sinks[1].arrived[1] == b"abcdef"
+    assert pair.sinks[1].closed_channels == [1]
+
+
 def test_frames_that_crossed_a_reset_are_ignored():
     pair = Pair()
     here, there = pair.open()

@@ -22,7 +22,7 @@ from .carrier import CarrierSettings
 from .control import ABANDON, EXPIRY, GOODBYE, LISTEN, STATS, ControlMessage
 from .endpoint import REPLAY_BYTES, Endpoint, EndpointOwner
 from .expiry import ExpiryOrders, expire
-from .folder import LINK, PID, SOCKET, Log
+from .folder import Log
 from .frames import ProtocolError
 from .handshake import (
     OTHER_VERSION,
@@ -39,6 +39,7 @@ from .handshake import (
 )
 from .listeners import Listeners
 from .loop import READ, Loop, Timer
+from .names import LINK, PID, SOCKET
 from .session import StateLost
 from .usage import usage
 

@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 
-from .folder import LINK, SOCKET
+from .names import LINK, SOCKET
 
 NO_AGENT = 69
 """Exit code when nobody listens: the agent has left."""

@@ -234,7 +234,8 @@ class Channels:
         elif frame_type == BLOCKED:
             self._grant(channel, self._growth(channel))
         elif frame_type == RESET:
-            channel.move(ChannelEvent.RESET)
+            if channel.state is not ChannelState.CLOSED:  # else it only waits for pending bytes
+                channel.move(ChannelEvent.RESET)
             channel.aborted = True
             self._settle(channel)
 

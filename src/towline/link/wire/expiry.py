@@ -6,7 +6,8 @@ import subprocess
 import time
 from typing import List
 
-from .folder import EXPIRED, Log, write_json
+from .folder import Log, write_json
+from .names import EXPIRED
 
 SCRIPT_SECONDS = 120.0
 """Time limit of the expiry script; then it and its children are killed."""

@@ -1,17 +1,11 @@
-"""The agent's private files on the controller: the folder ``link`` in the run's folder."""
+"""Writing to the agent's private folder."""
 
 import json
 import os
 import time
 from typing import Any, Dict
 
-LINK = "link"
-SOCKET = "socket"
-LOG = "log"
-PID = "pid"
-AGENT = "agent.json"
-EXPIRED = "expired"
-"""In the run's folder: a run that was abandoned says so, with when and why, as JSON."""
+from .names import LOG
 
 LOG_BYTES = 256 * 1024
 

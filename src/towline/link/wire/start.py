@@ -12,8 +12,9 @@ import time
 from typing import Any, Dict
 
 from .agent import Agent, AgentSettings
-from .folder import AGENT, LINK, PID, Log, write_json
+from .folder import Log, write_json
 from .handshake import VERSIONS
+from .names import AGENT, LINK, PID
 from .status import ask_running
 
 MOST_SETTINGS_BYTES = 64 * 1024

@@ -8,7 +8,7 @@ import os
 import socket
 from typing import Any, Dict, Optional
 
-from .folder import LINK, SOCKET
+from .names import LINK, SOCKET
 
 
 def ask_running() -> Optional[Dict[str, Any]]:
