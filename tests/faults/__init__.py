@@ -1,0 +1,1 @@
+"""What breaks, on real clusters: nothing is lost, nothing is left, and the words are clear."""

@@ -1,0 +1,90 @@
+"""Both clusters of the testbed, a TOWLINE_HOME of the test's own, and runs that end with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from towline.clusters import ClusterDefinition, ClusterStore
+from towline.ssh import Connection
+from towline.testbed import Testbed
+
+from .remains import remains
+from .towline_run import TowlineRun
+from .waiting import until
+
+Start = Callable[..., TowlineRun]
+NothingLeft = Callable[..., None]
+
+LEFT_SECONDS = 60.0
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A TOWLINE_HOME of the test's own."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("TOWLINE_HOME", str(home))
+    monkeypatch.delenv("TOWLINE_RUN", raising=False)
+    return home
+
+
+def definition(testbed: Testbed, name: str, **facts: Any) -> ClusterDefinition:
+    """Return a definition of one of the testbed's hosts."""
+    stated = {"name": name, "host": name, "connections_per_minute": 600}
+    return ClusterDefinition(**{**stated, "ssh_config": str(testbed.ssh_config), **facts})
+
+
+@pytest.fixture
+def clusters(home: Path, healthy_testbed: Testbed) -> Iterator[Testbed]:
+    """The testbed with both clusters defined; their connections are closed afterwards."""
+    for name in ("onprem", "cloud"):
+        ClusterStore().add(definition(healthy_testbed, name))
+    yield healthy_testbed
+    for name in ClusterStore().names():
+        Connection(ClusterStore().load(name).destination()).close()
+
+
+@pytest.fixture
+def start(tmp_path: Path, clusters: Testbed) -> Iterator[Start]:
+    """A function that starts ``towline run`` with a script and its executors."""
+    started: list[TowlineRun] = []
+
+    def run(script: str, executors: dict[str, Any] | None, *options: str) -> TowlineRun:
+        started.append(TowlineRun(tmp_path / "work", script, executors, *options))
+        return started[-1]
+
+    yield run
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture
+def nothing_left(home: Path, clusters: Testbed) -> NothingLeft:
+    """A function that waits until nothing is left of a run, and has Towline say so, too."""
+
+    def check(run: TowlineRun | None = None, seconds: float = LEFT_SECONDS) -> None:
+        left: list[str] = []
+
+        def none() -> bool:
+            left[:] = remains(clusters, home)
+            return not left
+
+        until(none, "nothing to be left", lambda: left, seconds)
+        if run is None:
+            return
+        asked = subprocess.run(
+            [sys.executable, "-m", "towline", "run", "leftovers", str(run.folder.number)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert asked.returncode == 0, asked.stdout + asked.stderr
+        assert run.folder.ledger.open_entries() == []
+
+    return check

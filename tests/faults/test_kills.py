@@ -1,0 +1,105 @@
+"""kill -9 of every process that a run stands on: how it ends, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from towline.testbed import Testbed
+
+from .conftest import NothingLeft, Start
+from .remains import processes_here, shared_connections
+from .scripts import on_both, stream
+from .towline_run import TowlineRun
+
+COUNT = 16
+
+
+def started(start: Start) -> TowlineRun:
+    """Start a stream of tasks on both clusters; return when both have given results."""
+    run = start(stream(COUNT), on_both(heartbeat_threshold=10))
+    run.wait_for_output("got ('a', 1)")
+    run.wait_for_output("got ('b', 1)")
+    return run
+
+
+def kill(pid: int) -> None:
+    """Kill a process of this test's own run."""
+    os.kill(pid, signal.SIGKILL)
+
+
+def assert_all_results(run: TowlineRun) -> None:
+    """Wait for the end; assert on success and on every task's one result."""
+    ended = run.end(150)
+    assert ended.exit_code == 0, ended
+    assert "wrong results: []" in ended.output, ended
+    assert ended.output.count("got (") == 2 * COUNT, ended
+    assert "leftovers: none" in ended.words
+
+
+def test_a_killed_script_leaves_nothing(start: Start, nothing_left: NothingLeft) -> None:
+    """Its supervisor cleans up, and says what killed it."""
+    run = started(start)
+    kill(run.wait_for("running").facts["pid"])
+    ended = run.end()
+    assert ended.exit_code == 1, ended
+    assert "because    the script was killed by signal 9 (SIGKILL)" in ended.words
+    assert "leftovers: none" in ended.words
+    nothing_left(run)
+
+
+def test_a_killed_supervisor_leaves_nothing(start: Start, nothing_left: NothingLeft) -> None:
+    """The kernel tells the script; whoever watches the run has it cleaned up, and says it is lost."""
+    run = started(start)
+    kill(run.wait_for("starting").facts["pid"])
+    ended = run.end()
+    assert ended.exit_code == 6, ended
+    assert "supervisor vanished" in ended.words
+    assert "leftovers: none" in ended.words
+    nothing_left(run)
+
+
+def test_tasks_outlive_a_killed_link_client(
+    home: Path, start: Start, nothing_left: NothingLeft
+) -> None:
+    """What was in flight is lost with it: new blocks, over a new link, do those tasks again."""
+    run = started(start)
+    clients = [pid for pid, words in processes_here(home) if "towline.link.client" in words]
+    assert len(clients) == 2
+    for pid in clients:
+        kill(pid)
+    assert_all_results(run)
+    for cluster in ("onprem", "cloud"):
+        assert run.events("link", cluster=cluster, state="lost")
+    nothing_left(run)
+
+
+def test_tasks_outlive_a_killed_agent(
+    clusters: Testbed, start: Start, nothing_left: NothingLeft
+) -> None:
+    """The same from the other end: the agent on the controller is killed."""
+    run = started(start)
+    for name, cluster in clusters.clusters.items():
+        folder = f"{cluster.home}/.towline/runs/{run.folder.tag}"
+        clusters.exec(f"{name}-ctl", ["sh", "-c", f"kill -9 $(cut -d' ' -f1 {folder}/link/pid)"])
+    assert_all_results(run)
+    for name in clusters.clusters:
+        assert run.events("link", cluster=name, state="lost")
+    nothing_left(run)
+
+
+def test_nothing_is_lost_with_a_killed_ssh(
+    home: Path, start: Start, nothing_left: NothingLeft
+) -> None:
+    """The shared connections are opened again; the link goes on where it was."""
+    run = started(start)
+    masters = shared_connections(home)
+    assert len(masters) == 2
+    for pid in masters:
+        kill(pid)
+    assert_all_results(run)
+    for cluster in ("onprem", "cloud"):
+        assert run.events("link", cluster=cluster, state="resumed")
+        assert not run.events("link", cluster=cluster, state="lost")
+    nothing_left(run)
