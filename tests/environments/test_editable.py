@@ -16,7 +16,7 @@ from towline.errors import EnvironmentBuildFailed
 def project(tmp_path):
     """Return a project with code, tests and papers."""
     folder = tmp_path / "project"
-    for path in ("mine/__init__.py", "mine/sub/__init__.py", "tests/data.txt", "docs/conf.py"):
+    for path in ("mine/__init__.py", "mine/sub/__init__.py", "tests/__init__.py", "docs/conf.py"):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text("")
     for path in ("pyproject.toml", "setup.py", "single.py"):
@@ -47,6 +47,7 @@ def test_a_flat_projects_packages_and_modules_are_taken_but_not_its_papers(parts
 def test_all_of_a_src_folder_is_taken_namespace_packages_too(parts, project):
     (project / "src/space/part").mkdir(parents=True)
     (project / "src/space/part/__init__.py").write_text("")
+    (project / "src/mine.egg-info").mkdir()
     assert parts({"_mine.pth": f"{project}/src\n"}) == {"space": project / "src/space"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 
 import pytest
@@ -13,9 +12,6 @@ from towline.environments.hashes import HashMemory
 from towline.environments.installed import installed_here
 from towline.environments.interpreter import this_workspace
 from towline.environments.members import members
-from towline.environments.staging import write
-
-MINOR = this_workspace().minor
 
 
 @pytest.fixture
@@ -135,17 +131,3 @@ def test_a_fresh_file_is_not_trusted_to_stay(tmp_path, memory):
     memory.sha256(file)
     memory.save()
     assert not memory.path.exists()
-
-
-def test_writing_puts_down_every_file_with_its_rights(site, memory, tmp_path):
-    site.add(
-        "lib",
-        files={"lib.py": "x = 1"},
-        metadata={"entry_points.txt": "[console_scripts]\nrun = lib:x\n"},
-    )
-    content = content_of(installed_here([str(site.folder)]).values(), this_workspace(), memory)
-    folder = tmp_path / "staging"
-    folder.mkdir()
-    write([*content.shared, *content.own], folder)
-    assert (folder / "bin/run").stat().st_mode & stat.S_IXUSR
-    assert (folder / "lib" / f"python{MINOR}" / "site-packages/lib.py").read_text() == "x = 1"

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from towline import folders
+from towline.environments.byte_code import with_byte_code
 from towline.environments.cluster_side import Report
+from towline.environments.members import Member
 from towline.environments.plan import Layer
-
-COMPILE_SECONDS = 600
-"""Limit of compiling byte-code; what is not compiled by then, the workers compile."""
 
 STALE_SECONDS = 24 * 3600
 """Age at which a half-made build must be somebody's who was killed."""
@@ -79,13 +77,12 @@ def archive_of(layer: Layer, report: Report) -> Archive:
 def _build(layer: Layer, path: Path) -> Archive:
     _sweep(path.parent)
     with tempfile.TemporaryDirectory(prefix=".build-", dir=path.parent) as scratch:
-        staging = Path(scratch, "content")
-        staging.mkdir()
-        layer.fill(staging)
-        _compile(staging)
-        packed = Path(scratch, "packed")
-        unpacked, files = _pack(staging, packed)
-        archive = Archive(path, packed.stat().st_size, unpacked, files)
+        made, compiled, packed = (Path(scratch, name) for name in ("made", "compiled", "packed"))
+        made.mkdir()
+        compiled.mkdir()
+        files = layer.fill(made)
+        unpacked, count = _pack(with_byte_code(files, compiled), made, packed)
+        archive = Archive(path, packed.stat().st_size, unpacked, count)
         about = asdict(archive) | {"path": path.name}
         packed.replace(path)
         beside = Path(scratch, "about")
@@ -94,33 +91,46 @@ def _build(layer: Layer, path: Path) -> Archive:
     return archive
 
 
-def _compile(staging: Path) -> None:
-    """Write the byte-code that is not there yet, in a process of its own: it takes seconds."""
-    if next((staging / "lib").rglob("*.py"), None) is None:
-        return
-    command = [sys.executable, "-I", "-m", "compileall", "-q", "-q", "-j", "0"]
-    # Paths in tracebacks come from where a module is loaded, so any stand-in does here.
-    command += ["-s", str(staging), "-p", "/", "-x", "/tests?/", str(staging / "lib")]
-    with suppress(subprocess.TimeoutExpired):
-        subprocess.run(command, check=False, timeout=COMPILE_SECONDS, stdin=subprocess.DEVNULL)
+def _pack(files: Iterable[Member], made: Path, packed: Path) -> tuple[int, int]:
+    """Write an archive; return the bytes and the number of files that it unpacks to.
 
-
-def _pack(staging: Path, packed: Path) -> tuple[int, int]:
-    unpacked = files = 0
+    Where two packages claim one file, the first has it: in ``site-packages`` there is but one.
+    """
+    sizes: list[int] = []
 
     def anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        nonlocal unpacked, files
-        unpacked += member.size
-        files += 1
         member.uid = member.gid = 0
         member.uname = member.gname = ""
+        member.mtime = int(member.mtime)  # as byte-code remembers its source
         member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+        sizes.append(member.size)
         return member
 
     with tarfile.open(packed, "w:gz", compresslevel=1, format=tarfile.PAX_FORMAT) as tar:
-        for item in sorted(staging.iterdir()):
+        seen: set[str] = set()
+        for file in files:
+            if file.name not in seen:
+                seen.add(file.name)
+                _add(tar, file, anonymous)
+        for item in sorted(made.iterdir()):
             tar.add(item, item.name, filter=anonymous)
-    return unpacked, files
+    return sum(sizes), len(sizes)
+
+
+def _add(
+    tar: tarfile.TarFile, file: Member, anonymous: Callable[[tarfile.TarInfo], tarfile.TarInfo]
+) -> None:
+    if file.source is None:
+        content = file.content or b""
+        about = tarfile.TarInfo(file.name)
+        about.size, about.mode = len(content), 0o755
+        tar.addfile(anonymous(about), io.BytesIO(content))
+        return
+    with file.source.open("rb") as opened:
+        about = tar.gettarinfo(arcname=file.name, fileobj=opened)
+        about.type, about.linkname = tarfile.REGTYPE, ""  # a second name of a file is a file
+        about.size = os.fstat(opened.fileno()).st_size
+        tar.addfile(anonymous(about), opened)
 
 
 def _read(path: Path) -> Archive | None:

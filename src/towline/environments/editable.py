@@ -16,9 +16,9 @@ from towline.environments.installed import SHARED_FOLDERS, Installed
 from towline.errors import EnvironmentBuildFailed
 
 NOT_CODE = frozenset(
-    {"build", "dist", "doc", "docs", "node_modules", "setup.py", "conftest.py", "noxfile.py"}
+    {"build", "dist", "doc", "docs", "test", "tests", "setup.py", "conftest.py", "noxfile.py"}
 )
-"""Found at the top of projects, imported by nobody."""
+"""Found at the top of projects, imported by no worker."""
 
 
 def importable_parts(package: Installed) -> dict[str, Path]:
@@ -72,11 +72,11 @@ def _parts_in(folder: Path, stated: Iterable[str]) -> Iterator[tuple[str, Path]]
     names = list(stated)
     is_project = (folder / "pyproject.toml").exists() or (folder / "setup.py").exists()
     for item in sorted(folder.iterdir()):
-        if names:
-            wanted = item.name.partition(".")[0] in names
-        else:
-            wanted = item.name not in NOT_CODE and item.name.isprintable()
-        if not wanted or item.name.startswith(".") or item.name == "__pycache__":
+        if item.name.startswith((".", "__pycache__")) or item.suffix in (".egg-info", ".dist-info"):
+            continue
+        if names and item.name.partition(".")[0] not in names:
+            continue
+        if is_project and item.name in NOT_CODE and not names:
             continue
         if item.is_dir():
             # Below a project's own folder, what has no __init__.py is seldom code.

@@ -7,12 +7,13 @@ what is there has no layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from towline.environments.cluster_side import Facts
 from towline.environments.environment import Environment
+from towline.environments.members import Member
 from towline.environments.request import EnvironmentRequest
 
 INTERPRETER = "python-"
@@ -29,8 +30,9 @@ class Layer:
     """Folder below the folder of environments; named by content."""
     archive: str
     """Name of the archive it is filled from. Clusters that differ may share one archive."""
-    fill: Callable[[Path], None]
-    """Write the content into an empty folder; raises EnvironmentBuildFailed."""
+    fill: Callable[[Path], Iterable[Member]]
+    """Make the content: write what must be written into an empty folder, return the files that are
+    taken from where they lie. Raises EnvironmentBuildFailed."""
     fits: Callable[[], None] = lambda: None
     """Raise EnvironmentFault when the content cannot run there; asked before it is built."""
     finish: str = ""

@@ -13,13 +13,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from towline.environments.compatibility import glibc_by_symbols, is_compiled
 from towline.environments.hashes import HashMemory
+from towline.environments.members import Member
 from towline.errors import EnvironmentBuildFailed
 
 LAYOUT = "1"
@@ -27,11 +28,9 @@ LAYOUT = "1"
 
 LEFT_OUT = frozenset(
     {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "pydoc_data",
-     "site-packages", "dist-packages"}
+     "site-packages", "dist-packages", "lib-dynload", "__pycache__"}
 )  # fmt: skip
 """Folders of the standard library that no worker misses."""
-
-_FILES_LEFT_OUT = re.compile(r"^config-|^lib-dynload$|\.opt-\d\.pyc$|\.a$")
 
 _MODULES_LEFT_OUT = re.compile(r"_?(test|xx|tkinter|ctypes_test)|_tkinter")
 
@@ -58,8 +57,11 @@ def glibc_needed() -> tuple[int, int]:
     return glibc_by_symbols({*own, *_libraries_of(own).values()})
 
 
-def lay_out(folder: Path) -> None:
-    """Write the interpreter into an empty folder, as ``bin/python3.11`` and ``lib/python3.11``.
+def lay_out(folder: Path) -> list[Member]:
+    """Make the interpreter movable: ``bin/python3.11``, ``lib/python3.11``, libraries in ``lib``.
+
+    Binaries are copied into the empty folder and changed there; the standard library's modules,
+    which need no change, are returned.
 
     Raises:
         EnvironmentBuildFailed: a library is missing on the workspace, or patchelf is.
@@ -75,9 +77,8 @@ def lay_out(folder: Path) -> None:
     shutil.copy2(_executable(), binary)
     (binary.parent / "python3").symlink_to(minor)
     (binary.parent / "python").symlink_to(minor)
-    shutil.copytree(_standard_library(), standard, ignore=_unneeded)
     modules = standard / "lib-dynload"
-    modules.mkdir(exist_ok=True)
+    modules.mkdir(parents=True)
     for module in _extension_modules():
         shutil.copy2(module, modules / module.name)
     sources = [_executable(), *_extension_modules()]
@@ -86,6 +87,7 @@ def lay_out(folder: Path) -> None:
     _look_beside(patchelf, [binary], "$ORIGIN/../lib")
     _look_beside(patchelf, modules.glob("*.so"), "$ORIGIN/../../../lib")
     _look_beside(patchelf, libraries.glob("*.so*"), "$ORIGIN")
+    return list(_standard_modules(f"{sys.platlibdir}/{minor}"))
 
 
 def _executable() -> Path:
@@ -111,8 +113,20 @@ def _extension_modules() -> list[Path]:
     )
 
 
-def _unneeded(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if name in LEFT_OUT or _FILES_LEFT_OUT.search(name)]
+def _standard_modules(name: str) -> Iterator[Member]:
+    library = _standard_library()
+    for place, folders, files in os.walk(library):
+        folders[:] = sorted(item for item in folders if not _is_left_out(item))
+        below = Path(place).relative_to(library).as_posix()
+        inside = name if below == "." else f"{name}/{below}"
+        for file in sorted(files):
+            source = Path(place, file)
+            if not file.endswith((".pyc", ".a")) and source.is_file():
+                yield Member(f"{inside}/{file}", source, None, "", False)
+
+
+def _is_left_out(folder: str) -> bool:
+    return folder in LEFT_OUT or folder.startswith("config-")
 
 
 def _libraries_of(files: Iterable[Path]) -> dict[str, Path]:

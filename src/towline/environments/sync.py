@@ -6,7 +6,6 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from towline.environments.interpreter import choose, this_workspace
 from towline.environments.members import Member
 from towline.environments.plan import INTERPRETER, PACKAGES, Layer, Plan
 from towline.environments.request import EnvironmentRequest
-from towline.environments.staging import write
 
 PROBE = "preflight_probe.py"
 
@@ -72,10 +70,10 @@ def _top(
     packages = f"{root}/{needs[-1]}"
     site = f"{packages}/lib/python{minor}/site-packages"
 
-    def fill(folder: Path) -> None:
-        write(content.own, folder)
+    def fill(folder: Path) -> list[Member]:
         shutil.copyfile(Path(__file__).with_name(PROBE), folder / PROBE)
         _write_lock(folder, content.lock)
+        return content.own
 
     return Layer(
         name=environment.key,
@@ -97,19 +95,23 @@ def _top(
 
 
 def _packages(content: Content, facts: Facts, cluster: str) -> Layer:
+    def fill(folder: Path) -> list[Member]:
+        _write_lock(folder, {"kind": "packages"})
+        return content.shared
+
     name = f"{PACKAGES}{content.workspace.minor}-{content.shared_digest[:16]}"
     return Layer(
         name=name,
         archive=name,
-        fill=lambda folder: _fill_shared(content.shared, folder),
+        fill=fill,
         fits=lambda: fitness.packages_fit(content, facts, cluster),
     )
 
 
 def _interpreter(name: str, facts: Facts, cluster: str) -> Layer:
-    def fill(folder: Path) -> None:
-        standalone.lay_out(folder)
+    def fill(folder: Path) -> list[Member]:
         _write_lock(folder, {"kind": "interpreter", "version": sys.version})
+        return standalone.lay_out(folder)
 
     return Layer(
         name=f"{INTERPRETER}{name}",
@@ -118,11 +120,6 @@ def _interpreter(name: str, facts: Facts, cluster: str) -> Layer:
         fits=lambda: fitness.interpreter_fits(facts, cluster),
         finish='"$1/bin/python" -S -c ""',
     )
-
-
-def _fill_shared(files: Iterable[Member], folder: Path) -> None:
-    write(files, folder)
-    _write_lock(folder, {"kind": "packages"})
 
 
 def _write_lock(folder: Path, lock: dict[str, Any]) -> None:
