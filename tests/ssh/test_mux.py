@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import threading
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,22 @@ def test_frozen_master_is_a_timeout(serve: Serve) -> None:
     finally:
         os.kill(pid, signal.SIGCONT)
     assert mux.master_pid(path, 5) == pid
+
+
+def test_full_queue_is_somebody_who_is_busy_not_nobody(runtime: Path) -> None:
+    """Were it nobody, the socket would be removed under a master that is alive."""
+    path = runtime / "busy"
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as callers:
+        listener.bind(str(path))
+        listener.listen(0)
+        for _ in range(3):
+            caller = callers.enter_context(socket.socket(socket.AF_UNIX))
+            caller.setblocking(False)
+            with suppress(BlockingIOError):
+                caller.connect(str(path))
+        with pytest.raises(TimeoutError):
+            mux.master_pid(path, 0.2)
+    path.unlink()
 
 
 @pytest.mark.parametrize(

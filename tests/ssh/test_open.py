@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from towline.errors import (
     LoginRefused,
     TowlineError,
 )
-from towline.ssh import Connection, attempts, master
+from towline.ssh import Connection, attempts, master, mux
 from towline.ssh.locking import exclusive
 
 from .conftest import Connect
@@ -447,3 +449,63 @@ def test_nothing_listens_on_the_workspace(loopback: Loopback, connect: Connect) 
     connect(loopback, "forwards").open()
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_way_to_the_jump_host_that_the_user_shares_is_used(
+    loopback: Loopback, connect: Connect
+) -> None:
+    """A jump host that asks for a code is asked once: by a ControlMaster of the user's own."""
+    path = loopback.folder / "gate-socket"
+    gate = loopback.serve("gate", ControlPath=str(path), ControlMaster="auto")
+    loopback.serve("inner", ProxyJump="gate")
+    own = ["ssh", "-F", str(loopback.config), "-MNf", "-o", "ControlPersist=60", "gate"]
+    subprocess.run(own, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert connect(loopback, "inner").run("echo through").stdout == "through\n"
+        assert gate.connections() == 1
+    finally:
+        mux.terminate(path, 5)
+
+
+def test_second_ssh_that_found_the_socket_taken_does_not_stay(
+    loopback: Loopback, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a kill -9 of the process that opened, while its ssh was still on its way."""
+    loopback.serve("plain")
+    connection = connect(loopback, "plain")
+    connection.open()
+    first = connection._master.pid()
+    with monkeypatch.context() as patch:
+        patch.setattr(connection._master, "pid", lambda: None)
+        patch.setattr(connection._master, "_alive_or_cleared", lambda: False)
+        patch.setattr(connection._master, "_attempt", _once(connection))
+        connection.open()
+    assert connection._master.pid() == first
+    assert list(ssh_processes("-M -N -f -S " + str(connection._master.socket))) == [first]
+
+
+def _once(connection: Connection) -> Any:
+    """Return an attempt after which the master is seen again."""
+    attempt = connection._master._attempt
+
+    def attempted(*arguments: Any) -> float:
+        pause = attempt(*arguments)
+        connection._master.pid = lambda: 1  # type: ignore[method-assign]
+        return pause
+
+    return attempted
+
+
+def test_lost_runtime_folder_is_an_error_in_words(
+    loopback: Loopback, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A desktop removes XDG_RUNTIME_DIR when its user logs out."""
+    gone = tempfile.mkdtemp(prefix="tl-", dir="/tmp")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", gone)
+    loopback.serve("plain")
+    connection = Connection(loopback.destination("plain"))
+    shutil.rmtree(gone)
+    with pytest.raises(HostUnreachable, match="cannot be used for the connection: No such file"):
+        connection.open()
+    with pytest.raises(DefinitionError, match="no private folder for connections"):
+        Connection(loopback.destination("plain"))

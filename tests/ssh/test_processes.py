@@ -18,4 +18,5 @@ LISTING = """\
 
 
 def test_only_masters_of_this_socket_are_found() -> None:
-    assert masters_in(LISTING, Path("/run/t/ab12.s")) == [101, 102, 107]
+    assert masters_in(LISTING, Path("/run/t/ab12.s"), retired=False) == [101, 107]
+    assert masters_in(LISTING, Path("/run/t/ab12.s"), retired=True) == [101, 102, 107]

@@ -15,12 +15,13 @@ import pytest
 from towline.errors import (
     CommandTimedOut,
     ConnectionDropped,
+    HostUnreachable,
     NoSpace,
     ReachError,
     SiteError,
     TowlineError,
 )
-from towline.ssh import Connection, quote
+from towline.ssh import Connection, quote, session
 
 from .conftest import Connect, Serve
 from .loopback import Loopback, ssh_processes, wait_until
@@ -245,6 +246,18 @@ def test_no_word_of_the_script_appears_in_a_process_list(plain: Connection) -> N
     plain.run("secret=correct-horse; sleep 1")
     looking.join()
     assert not seen
+
+
+def test_no_process_left_here_is_an_error_in_words(
+    plain: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(*arguments: object, **options: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    plain.open()
+    monkeypatch.setattr(session.subprocess, "Popen", no_more)
+    with pytest.raises(HostUnreachable, match="no ssh process can be started here: Resource"):
+        plain.run("true")
 
 
 def test_argv_fails_at_once_without_a_master_and_never_connects(

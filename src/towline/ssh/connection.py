@@ -10,11 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from towline.errors import CommandTimedOut, ReachError
+from towline.errors import CommandTimedOut, HostUnreachable, ReachError
 from towline.ssh import fetch, push
 from towline.ssh.destination import Destination
 from towline.ssh.master import Master, Report
-from towline.ssh.session import Ending, Limits, Outcome, TooMuchOutput, exchange, mux_command
+from towline.ssh.session import (
+    CannotStart,
+    Ending,
+    Limits,
+    Outcome,
+    TooMuchOutput,
+    exchange,
+    mux_command,
+)
 from towline.ssh.session_errors import first_words, script_failed, session_broke
 from towline.ssh.transfer import Copied, Progress
 
@@ -219,7 +227,14 @@ class Connection:
                     master = self._master.pid()
                 left = None if timeout is None else max(0.1, deadline - time.monotonic())
                 socket = str(self._master.socket)
-                outcome = exchange(socket, script, source(), receive, Limits(left, stall))
+                try:
+                    outcome = exchange(socket, script, source(), receive, Limits(left, stall))
+                except CannotStart as error:
+                    raise HostUnreachable(
+                        self.destination.thing,
+                        f"no ssh process can be started here: {error}",
+                        "end processes, or raise the limits: ulimit -u, ulimit -n",
+                    ) from error
                 if outcome.ending is Ending.GONE and not reopened:
                     reopened = True
                 elif outcome.ending is Ending.REFUSED and time.monotonic() + pause < deadline:
@@ -247,7 +262,8 @@ class Connection:
     def reopen_argv(self) -> list[str]:
         """Return the argv of a local command that makes sure the connection is up (exit code 0).
 
-        It tries an unreachable host for a minute; otherwise it prints the error and exits with 3.
+        A half-dead connection is replaced, an unreachable host is tried for 45 s; then the error
+        is on stderr and the exit code is its own (3 for the way to the cluster).
         """
         return [sys.executable, "-m", "towline.ssh.reopen", self.destination.to_json()]
 

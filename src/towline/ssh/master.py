@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from towline.errors import DefinitionError, HostUnreachable, LoginNeeded, TowlineError
+from towline.errors import DefinitionError, HostUnreachable, LoginNeeded, ReachError
 from towline.folders import runtime_folder
 from towline.ssh import attempts, mux
 from towline.ssh.attempts import Failure
@@ -39,14 +39,19 @@ class Master:
     """Owner of the control socket of one destination.
 
     Raises:
-        DefinitionError: when the runtime folder's path is too long for a socket.
+        DefinitionError: when there is no runtime folder, or its path is too long for a socket.
 
     """
 
     def __init__(self, destination: Destination, report: Report) -> None:
         self.destination = destination
         self._report = report
-        folder = runtime_folder()
+        try:
+            folder = runtime_folder()
+        except OSError as error:
+            raise DefinitionError(
+                "XDG_RUNTIME_DIR", f"no private folder for connections: {error}", "unset it"
+            ) from error
         self.socket = folder / f"{destination.key}.s"
         self._lock = folder / f"{destination.key}.lock"
         self._record = folder / f"{destination.key}.json"
@@ -67,14 +72,11 @@ class Master:
         deadline = time.monotonic() + timeout
         called = time.time()
         while not self.pid():
-            try:
-                with exclusive(self._lock, "opening", deadline - time.monotonic()):
-                    if self._alive_or_cleared():
-                        return
-                    if not (pause := self._pause_before_attempt(deadline, called, patient, fresh)):
-                        pause = self._attempt(deadline, patient)
-            except LockBusy as busy:
-                raise self._busy(busy) from None
+            with self._locked("opening", deadline - time.monotonic()):
+                if self._alive_or_cleared():
+                    return
+                if not (pause := self._pause_before_attempt(deadline, called, patient, fresh)):
+                    pause = self._attempt(deadline, patient)
             time.sleep(pause)
 
     def _pause_before_attempt(
@@ -125,36 +127,31 @@ class Master:
 
     def login(self, persist_seconds: int) -> None:
         """Let the user log in on the terminal; see :meth:`Connection.login`."""
-        try:
-            with exclusive(self._lock, _LOGGING_IN, _LOCK_SECONDS):
-                if self._alive_or_cleared():
-                    return
-                record = attempts.load(self._record).starting(time.time())
-                attempts.save(self._record, record)
+        with self._locked(_LOGGING_IN, _LOCK_SECONDS):
+            if self._alive_or_cleared():
+                return
+            record = attempts.load(self._record).starting(time.time())
+            attempts.save(self._record, record)
+            try:
                 pid = login_master(self.destination, self.socket, persist_seconds)
-                if pid is None:
-                    raise self._not_logged_in("ssh has said above why the log-in failed")
-                attempts.save(self._record, record.succeeded())
-        except NoTerminal:
-            raise self._not_logged_in("a log-in needs a terminal") from None
-        except LockBusy as busy:
-            raise self._busy(busy) from None
+            except NoTerminal:
+                raise self._not_logged_in("a log-in needs a terminal") from None
+            if pid is None:
+                raise self._not_logged_in("ssh has said above why the log-in failed")
+            attempts.save(self._record, record.succeeded())
 
     def close(self) -> None:
         """End the master and its sessions, and remove its socket."""
-        try:
-            with exclusive(self._lock, "closing", _LOCK_SECONDS):
-                with suppress(TimeoutError):
-                    mux.terminate(self.socket, FROZEN_SECONDS)
-                end_masters(self.socket)
-                self.socket.unlink(missing_ok=True)
-        except LockBusy as busy:
-            raise self._busy(busy) from None
+        with self._locked("closing", _LOCK_SECONDS):
+            with suppress(TimeoutError):
+                mux.terminate(self.socket, FROZEN_SECONDS)
+            end_masters(self.socket, retired=True)
+            self.socket.unlink(missing_ok=True)
 
     def retire(self, suspect: int | None, answers: Callable[[], bool]) -> bool:
         """Take a half-dead master out of use; see :meth:`Connection.recycle`."""
         try:
-            with exclusive(self._lock, "recycling", _LOCK_SECONDS):
+            with self._locked("recycling", timeout=0):
                 try:
                     pid = mux.master_pid(self.socket, FROZEN_SECONDS)
                     if pid is None or pid != suspect or answers():
@@ -163,7 +160,7 @@ class Master:
                 except TimeoutError:
                     end_masters(self.socket)
                 self.socket.unlink(missing_ok=True)
-        except LockBusy:
+        except ReachError:
             return False  # somebody else is opening, closing or recycling it
         self._say("connection_recycled", host=self.destination.host)
         return True
@@ -181,18 +178,22 @@ class Master:
         self.socket.unlink(missing_ok=True)
         return False
 
-    def _busy(self, busy: LockBusy) -> TowlineError:
-        if busy.purpose == _LOGGING_IN:
-            return LoginNeeded(
-                self.destination.thing,
-                "somebody is logging in on another terminal just now",
-                "finish that log-in, then try again",
-            )
-        return HostUnreachable(
-            self.destination.thing,
-            f"another process is still busy with the connection ({busy.purpose})",
-            "try again",
-        )
+    @contextmanager
+    def _locked(self, purpose: str, timeout: float) -> Iterator[None]:
+        """Hold the lock between processes; say in words what stands in the way of it."""
+        thing, folder = self.destination.thing, self.socket.parent
+        try:
+            with exclusive(self._lock, purpose, timeout):
+                yield
+        except LockBusy as busy:
+            if busy.purpose == _LOGGING_IN:
+                cause = "somebody is logging in on another terminal just now"
+                raise LoginNeeded(thing, cause, "finish that log-in, then try again") from None
+            cause = f"another process is still busy with the connection ({busy.purpose})"
+            raise HostUnreachable(thing, cause, "try again") from None
+        except OSError as error:
+            cause = f"{folder} cannot be used for the connection: {error.strerror or error}"
+            raise HostUnreachable(thing, cause, f"see why: ls -ld {folder}; df {folder}") from error
 
     def _not_logged_in(self, cause: str) -> LoginNeeded:
         step = f"type in a terminal: {login_command(self.destination)}"

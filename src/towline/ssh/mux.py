@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import time
 from enum import IntEnum
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def _ask(path: Path, request: _Request, timeout: float) -> tuple[int, tuple[int,
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
         channel.settimeout(timeout)
         try:
-            channel.connect(os.fspath(path))
+            _connect(channel, path, time.monotonic() + timeout)
             channel.sendall(_packet(_HELLO, _VERSION) + _packet(request, 0))
             while True:
                 kind, words = _receive(channel)
@@ -59,6 +60,17 @@ def _ask(path: Path, request: _Request, timeout: float) -> tuple[int, tuple[int,
             raise
         except (OSError, EOFError):
             return 0, ()
+
+
+def _connect(channel: socket.socket, path: Path, deadline: float) -> None:
+    """Connect; a queue that is full for the moment is waited for, as somebody is there."""
+    while True:
+        try:
+            return channel.connect(os.fspath(path))
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise TimeoutError from None
+            time.sleep(0.01)
 
 
 def _packet(*words: int) -> bytes:

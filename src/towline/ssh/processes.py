@@ -9,22 +9,24 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def masters_in(listing: str, socket: Path) -> list[int]:
+def masters_in(listing: str, socket: Path, *, retired: bool) -> list[int]:
     """Return the process ids of the masters of ``socket`` in what ``ps -o pid=,args=`` printed.
 
     A master shows the arguments that we gave it, or the title that ssh gives itself; the ``ssh``
-    of a session also names the socket, but never with ``-M``.
+    of a session also names the socket, but never with ``-M``. With ``retired``, also those that
+    only serve their last sessions.
     """
+    titles = [f"-M -N -f -S {socket} ", f"ssh: {socket} [mux]"]
+    titles += [f"ssh: {socket} [stopped mux]"] if retired else []
     found = []
     for line in listing.splitlines():
         pid, _, arguments = line.strip().partition(" ")
-        ours = f"-M -N -f -S {socket} " in arguments or f"ssh: {socket} [" in arguments
-        if ours and pid.isdigit():
+        if pid.isdigit() and any(title in f"{arguments} " for title in titles):
             found.append(int(pid))
     return found
 
 
-def end_masters(socket: Path, *, keep: int | None = None) -> None:
+def end_masters(socket: Path, *, keep: int | None = None, retired: bool = False) -> None:
     """Kill every master of ``socket``, frozen and unshared ones too, except ``keep``."""
     with suppress(OSError, subprocess.SubprocessError):
         listing = subprocess.run(
@@ -35,7 +37,7 @@ def end_masters(socket: Path, *, keep: int | None = None) -> None:
             timeout=10,
             check=True,
         ).stdout
-        for pid in masters_in(listing, socket):
+        for pid in masters_in(listing, socket, retired=retired):
             if pid != keep:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)

@@ -72,8 +72,12 @@ def push_file(
             yield data
 
     bits = about.st_mode & 0o777 if mode is None else mode
+    what = f"the copy of {local} to {remote}"
     script = copy_scripts.receive_file(remote, part_beside(remote), digest, bits)
-    transfer(connection, script, source, lambda _: None, f"the copy of {local} to {remote}")
+    try:
+        transfer(connection, script, source, lambda _: None, what)
+    except OSError as error:
+        raise not_whole(connection, what, f"{local}: {error.strerror or error}") from error
     return tally.copied()
 
 

@@ -12,8 +12,8 @@ from towline.errors import TowlineError
 from towline.ssh.connection import PROBE_SECONDS, Connection
 from towline.ssh.destination import Destination
 
-PATIENCE_SECONDS = 60.0
-"""How long an unreachable host is tried for."""
+PATIENCE_SECONDS = 45.0
+"""How long an unreachable host is tried for; callers give the whole command a minute."""
 
 
 def main(arguments: list[str]) -> int:

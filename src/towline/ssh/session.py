@@ -61,6 +61,10 @@ class Outcome:
     seconds: float
 
 
+class CannotStart(Exception):
+    """No ``ssh`` process could be started here: not installed, or no process or file left."""
+
+
 class TooMuchOutput(Exception):
     """Raised by a receiver to end the session with :attr:`Ending.OVERFLOW`."""
 
@@ -112,7 +116,7 @@ def exchange(
             ending = Ending.OVERFLOW
         err.finish()
         if ending is Ending.COMPLETE and not out.ended:
-            ending = _why_incomplete(out, err, bytes(stderr), ssh.wait())
+            ending = _why_incomplete(out, err, bytes(stderr), _exit_code(ssh))
     noise = err.noise + (b"" if out.started else b"\n" + out.noise)
     return Outcome(
         ending,
@@ -137,24 +141,32 @@ def _why_incomplete(out: MarkedStream, err: MarkedStream, stderr: bytes, ssh_cod
 @contextmanager
 def _ssh(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run ssh with pipes; whatever happens in the block, it is gone after it."""
-    ssh = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        start_new_session=True,  # Ctrl-C in the terminal is for us to handle
-    )
+    try:
+        ssh = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C in the terminal is for us to handle
+        )
+    except OSError as error:
+        raise CannotStart(error.strerror or str(error)) from error
     try:
         yield ssh
     finally:
         for pipe in _pipes(ssh):
             pipe.close()
-        try:
-            ssh.wait(_LINGER_SECONDS)
-        except subprocess.TimeoutExpired:
-            ssh.kill()
-            ssh.wait()
+        _exit_code(ssh)
+
+
+def _exit_code(ssh: subprocess.Popen[bytes]) -> int:
+    """Return the exit code of an ssh that has nothing more to do; it is not waited for long."""
+    try:
+        return ssh.wait(_LINGER_SECONDS)
+    except subprocess.TimeoutExpired:
+        ssh.kill()
+        return ssh.wait()
 
 
 def _pipes(ssh: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
