@@ -27,8 +27,8 @@ WIDTH, HEIGHT = 96, 60
 """Columns and rows of the terminal."""
 
 CURSOR_UP, CLEAR_BELOW = re.compile(r"\x1b\[(\d*)A"), "\x1b[J"
-TOKENS = re.compile(r"(\x1b\[\d*A|\x1b\[J|\r\n|\r|\n)")
-DEMO_HOME = re.compile(r"/tmp/towline-demo-\w+")
+PIECES = re.compile(r"(\x1b\[\d*A|\x1b\[J|\r\n|\r|\n)")
+DEMO_HOME = re.compile(r"(/towline-demo)-\w+")
 
 THEME = TerminalTheme(
     background=(22, 27, 34),
@@ -59,9 +59,11 @@ def run_in_terminal(command: list[str]) -> tuple[str, int]:
     """Run a command in a terminal of its own; return all that it wrote, and its exit code."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.environ.update(TERM="xterm-256color", PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
+        os.environ.update(
+            TERM="xterm-256color", PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        )
         os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
     written = bytearray()
     try:
         while data := os.read(terminal, 1 << 16):
@@ -75,18 +77,18 @@ def run_in_terminal(command: list[str]) -> tuple[str, int]:
 def screen_lines(written: str) -> list[str]:
     """Return the lines that remain, colours included, once cursor movements are carried out."""
     lines, row = [""], 0
-    for token in TOKENS.split(written):
-        if up := CURSOR_UP.fullmatch(token):
+    for piece in PIECES.split(written):
+        if up := CURSOR_UP.fullmatch(piece):
             row = max(0, row - int(up[1] or 1))
-        elif token == CLEAR_BELOW:
+        elif piece == CLEAR_BELOW:
             del lines[row:]
-        elif token in ("\n", "\r\n"):
+        elif piece in ("\n", "\r\n"):
             row += 1
-        elif token != "\r":
+        elif piece != "\r":
             while len(lines) <= row:
                 lines.append("")
-            lines[row] += token
-    return [DEMO_HOME.sub("/tmp/towline-demo", line) for line in lines]
+            lines[row] += piece
+    return [DEMO_HOME.sub(r"\1", line) for line in lines]
 
 
 def picture(lines: list[str], title: str) -> str:
@@ -95,7 +97,7 @@ def picture(lines: list[str], title: str) -> str:
         record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
     for line in lines:
-        console.print(Text.from_ansi(line), soft_wrap=True)
+        console.print(Text.from_ansi(line))
     svg = console.export_svg(title=title, theme=THEME, unique_id="terminal")
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL) + "\n"
 

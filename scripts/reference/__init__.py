@@ -1,0 +1,1 @@
+"""What the pages of docs/ say about the code, written by the code."""
