@@ -63,7 +63,7 @@ def push_file(
         digest = _sha256(local)
     except OSError as error:
         raise DefinitionError(str(local), f"cannot be read: {error.strerror}") from error
-    tally = Tally(progress, about.st_size)
+    tally = Tally(progress, about.st_size, digest)
 
     def source() -> Iterator[bytes]:
         tally.restart()

@@ -39,10 +39,20 @@ class Copied:
 
 
 class Tally:
-    """Counts and hashes the bytes that pass, and tells the progress."""
+    """Counts and hashes the bytes that pass, and tells the progress.
 
-    def __init__(self, progress: Progress | None, total: int = 0) -> None:
+    Args:
+        progress: who is told.
+        total: bytes to expect; 0 when not known yet.
+        sha256: the hex digest, when it is known already and need not be made again.
+
+    """
+
+    def __init__(
+        self, progress: Progress | None, total: int = 0, sha256: str | None = None
+    ) -> None:
         self.total = total
+        self._known_sha256 = sha256
         self._progress = progress
         self._began = time.monotonic()
         self.restart()
@@ -55,14 +65,15 @@ class Tally:
     def add(self, data: bytes) -> None:
         """Take the next bytes."""
         self.done += len(data)
-        self._hash.update(data)
+        if self._known_sha256 is None:
+            self._hash.update(data)
         if self._progress:
             self._progress(min(self.done, self.total) if self.total else self.done, self.total)
 
     @property
     def sha256(self) -> str:
         """The hex digest of all bytes so far."""
-        return self._hash.hexdigest()
+        return self._known_sha256 or self._hash.hexdigest()
 
     def copied(self, skipped: tuple[str, ...] = ()) -> Copied:
         """Return the result of a copy that is complete."""
