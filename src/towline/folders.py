@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -45,6 +44,8 @@ def runtime_folder() -> Path:
     base = os.environ.get("XDG_RUNTIME_DIR")
     name = "towline" if base else f"towline-{os.getuid()}"
     if home := os.environ.get("TOWLINE_HOME"):
+        import hashlib  # 3 MB that a supervisor without TOWLINE_HOME need not hold
+
         name += "-" + hashlib.sha256(os.fsencode(Path(home).absolute())).hexdigest()[:8]
     folder = Path(base or "/tmp") / name  # noqa: S108 - checked below: ours and private
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -31,5 +31,6 @@ def fetch_output(connection: Connection, block: Block) -> None:
     except TowlineError:
         return
     stdout, _, stderr = answer.stdout.partition(f"\n{_MARK}\n")
+    Path(block.local_stdout).parent.mkdir(parents=True, exist_ok=True)
     Path(block.local_stdout).write_text(stdout, encoding="utf-8")
     Path(block.local_stderr).write_text(stderr, encoding="utf-8")

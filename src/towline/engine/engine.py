@@ -76,11 +76,12 @@ class Engine:
         if not wanted:
             return
         failures: list[TowlineError] = []
+        blocks = self.run_folder / "blocks"
 
         def one(cluster: str, executors: dict[str, ExecutorDefinition]) -> None:
             definition = self.clusters[next(iter(executors))]
             try:
-                site = open_site(definition, executors, self.tag, self.report, self.ledger)
+                site = open_site(definition, executors, self.tag, blocks, self.report, self.ledger)
             except TowlineError as error:
                 failures.append(error)
             else:
@@ -124,7 +125,7 @@ class Engine:
             sites, self.sites = list(self.sites.values()), {}
         if sites:
             with ThreadPoolExecutor(len(sites)) as pool:
-                list(pool.map(lambda site: site.close(self.run_folder / "blocks"), sites))
+                list(pool.map(lambda site: site.close(), sites))
 
     def _executor(self, label: str, wanted: ExecutorDefinition) -> WatchedExecutor:
         common: dict[str, Any] = {

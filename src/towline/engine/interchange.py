@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 import threading
 import time
 
@@ -20,5 +21,7 @@ def _leave_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
+    # Ctrl-C in a terminal is for the script, which needs the interchange to clean up
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
     runpy.run_module("parsl.executors.high_throughput.interchange", run_name="__main__")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from towline.clusters import ClusterDefinition, load_facts
 from towline.engine.definitions import ExecutorDefinition
@@ -22,6 +23,7 @@ def open_site(
     definition: ClusterDefinition,
     executors: Mapping[str, ExecutorDefinition],
     tag: str,
+    blocks: Path,
     report: Report,
     ledger: Ledger,
 ) -> Site:
@@ -48,11 +50,11 @@ def open_site(
             "no address found by which its nodes reach the controller",
             f"set `address` in its definition (towline cluster check {cluster})",
         )
-    site = Site(definition, connection, facts, tag, report, ledger)
+    site = Site(definition, connection, facts, tag, blocks, report, ledger)
     try:
         _prepare(site, executors, requests, report)
     except BaseException:
-        site.close(None)
+        site.close()
         raise
     return site
 

@@ -55,7 +55,12 @@ class Tenant:
 
 
 class Site:
-    """One run's presence on one cluster; everything it makes is in the ledger first."""
+    """One run's presence on one cluster; everything it makes is in the ledger first.
+
+    Args:
+        blocks: folder on the workspace for the output of jobs and workers.
+
+    """
 
     def __init__(
         self,
@@ -63,10 +68,12 @@ class Site:
         connection: Connection,
         facts: ClusterFacts,
         tag: str,
+        blocks: Path,
         report: Report,
         ledger: Ledger,
     ) -> None:
         self.name = definition.name
+        self.blocks = blocks / definition.name
         self.definition = definition
         self.connection = connection
         self.facts = facts
@@ -254,14 +261,10 @@ class Site:
 
     # -- the end -----------------------------------------------------------------------------
 
-    def close(self, blocks: Path | None) -> None:
+    def close(self) -> None:
         """Cancel, fetch the logs, close the link and remove everything; raises nothing.
 
         What cannot be removed now stays open in the ledger.
-
-        Args:
-            blocks: folder on the workspace for the workers' logs; None: there are none.
-
         """
         self._report("cleanup", cluster=self.name, step="cancelling blocks")
         still = [block for batch in self._batches.values() for block in batch.close(CLOSE_SECONDS)]
@@ -272,11 +275,9 @@ class Site:
                 text=f"job {block.job_id or block.job_name} may still exist: not observed",
             )
         try:
-            if blocks is not None and self._batches:
+            if self._batches:
                 self._report("cleanup", cluster=self.name, step="fetching logs")
-                fetch_logs(
-                    self.connection, self.folder, blocks / self.name, self._report, self.name
-                )
+                fetch_logs(self.connection, self.folder, self.blocks, self._report, self.name)
             if self._link is not None:
                 self._link.close()
             if self._folder_entry:
