@@ -20,7 +20,7 @@ bench: $(VENV)/.test .setup-system
 	@$(BIN)/python bench/run_all.py
 
 docs: $(VENV)/.docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 setup: $(VENV)/.base .setup-system
 

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-WIDTH, HEIGHT = 96, 60
+WIDTH, HEIGHT = 84, 60
 """Columns and rows of the terminal."""
 
 CURSOR_UP, CLEAR_BELOW = re.compile(r"\x1b\[(\d*)A"), "\x1b[J"
@@ -88,6 +88,8 @@ def screen_lines(written: str) -> list[str]:
             while len(lines) <= row:
                 lines.append("")
             lines[row] += piece
+    while len(lines) > 1 and not lines[-1]:
+        lines.pop()
     return [DEMO_HOME.sub(r"\1", line) for line in lines]
 
 

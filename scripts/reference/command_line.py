@@ -74,14 +74,19 @@ def _option(parameter: Any) -> str:
 
 
 def _placeholder(parameter: Any) -> str:
-    """Return what stands for an option's value, whichever way this typer keeps its type."""
-    kept = getattr(parameter, "type_descriptor", None) or getattr(parameter, "type", None)
-    kinds = set(_simple_types(getattr(kept, "annotation", None)))
-    if choices := getattr(kept, "choices", None) or [c for kind in kinds for c in _choices(kind)]:
-        return "|".join(map(str, choices))
+    """Return what stands for an option's value."""
+    kinds = set(_types(parameter))
+    if _choices(parameter):
+        return str(parameter.name).upper()
     if kinds & {int, float}:
         return "NUMBER"
     return "PATH" if Path in kinds else "TEXT"
+
+
+def _types(parameter: Any) -> list[Any]:
+    """Return the types of a parameter, whichever way this version of typer keeps them."""
+    kept = getattr(parameter, "type_descriptor", None) or getattr(parameter, "type", None)
+    return list(_simple_types(getattr(kept, "annotation", None)))
 
 
 def _simple_types(annotation: Any) -> Iterator[Any]:
@@ -93,15 +98,19 @@ def _simple_types(annotation: Any) -> Iterator[Any]:
             yield from _simple_types(part)
 
 
-def _choices(kind: Any) -> list[str]:
-    if get_origin(kind) is Literal:
-        return [str(each) for each in get_args(kind)]
-    is_enum = inspect.isclass(kind) and issubclass(kind, Enum)
-    return [str(each.value) for each in kind] if is_enum else []
+def _choices(parameter: Any) -> list[str]:
+    for kind in _types(parameter):
+        if get_origin(kind) is Literal:
+            return [str(each) for each in get_args(kind)]
+        if inspect.isclass(kind) and issubclass(kind, Enum):
+            return [str(each.value) for each in kind]
+    return []
 
 
 def _explained(parameter: Any) -> str:
     text, default = plain(parameter.help), parameter.default
+    if choices := _choices(parameter):
+        text += f" One of {', '.join(f'`{each}`' for each in choices)}."
     if isinstance(default, bool) or default in (None, (), [], "") or callable(default):
         return text
     return f"{text} Default: `{getattr(default, 'value', default)}`."
