@@ -71,6 +71,9 @@ def test_a_block_spans_nodes(clusters: Testbed) -> None:
         assert len(managers) == 2
     seen = [event.facts for event in RunFolder.all()[0].events.read() if event.name == "block"]
     assert "onprem-n[1-2]" in {facts["nodes"] for facts in seen}
+    blocks = RunFolder.all()[0].blocks / "onprem"
+    assert (blocks / "jobs" / "a.0.stdout").is_file()
+    assert len(list(blocks.glob("logs/a/block-0/*/manager.log"))) == 2
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,14 @@ def test_a_used_one_is_kept_until_its_run_lets_go(machine, envs):
     assert not (envs / "sync-old").exists()
 
 
+def test_what_was_looked_at_since_the_list_is_kept(machine, envs):
+    """Another run may just be on its way to stand on this layer."""
+    found = {i.name: i for i in list_environments(machine, machine.facts())}
+    (envs / "python-3.11.7-a/.last_used").touch()
+    assert not delete(machine, machine.facts(), found["python-3.11.7-a"])
+    assert (envs / "python-3.11.7-a/.complete").exists()
+
+
 @pytest.mark.parametrize("run_is_there", [True, False])
 def test_an_old_mark_counts_while_its_run_has_a_folder(machine, envs, run_is_there):
     """A run that was killed cannot take its mark away; its folder's removal does."""

@@ -51,6 +51,15 @@ def test_a_node_that_does_not_see_the_environment_ends_its_block(
     assert "does not see /not/here/bin/python" in answer.stderr
 
 
+def test_a_node_without_the_controllers_python_is_told_at_once(machine, listening, tmp_path):
+    """The environment is there, but what its Python points to is on the controller only."""
+    (tmp_path / "python").symlink_to("/opt/only/on/controller/python3.11")
+    answer = on_node(machine, Environment("sync", "e", "", f"{tmp_path}/python", ""), listening)
+    assert answer.exit_code == 97
+    assert "has no /opt/only/on/controller/python3.11" in answer.stderr
+    assert "set python: workspace" in answer.stderr
+
+
 def test_a_folder_that_shows_up_late_is_waited_for(machine, listening, tmp_path):
     """NFS remembers for a while that a fresh folder was not there."""
     real = next(iter(machine.facts().pythons.values()))

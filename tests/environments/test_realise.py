@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from towline.environments import EnvironmentRequest, preflight, realise
-from towline.errors import EnvironmentBuildFailed, EnvironmentMismatch, InterpreterMissing
+from towline.errors import (
+    DefinitionError,
+    EnvironmentBuildFailed,
+    EnvironmentMismatch,
+    InterpreterMissing,
+)
 
 MINOR = ".".join(platform.python_version_tuple()[:2])
 
@@ -192,6 +197,28 @@ def test_two_users_builds_of_the_same_packages_share_one_archive(machine, tmp_pa
     facts = other.facts(pythons={version: str(tmp_path / "python-elsewhere")})
     realise(ONLY_PARSL, other, facts)
     assert sorted(_archives()) == archives
+
+
+def test_a_module_beside_the_script_goes_along_when_asked_for(machine, tmp_path):
+    """Functions of an imported module are sent by name: workers must have the module."""
+    (tmp_path / "helpers.py").write_text("def half(x): return x / 2\n")
+    (tmp_path / "lib/deep").mkdir(parents=True)
+    (tmp_path / "lib/deep/table.txt").write_text("42")
+    paths = (f"{tmp_path}/helpers.py", f"{tmp_path}/lib")
+    request = EnvironmentRequest(packages=("parsl",), include=paths)
+    environment = realise(request, machine, machine.facts())
+    code = "import helpers, lib, pathlib; print(helpers.half(2), *lib.__path__)"
+    said, place = as_worker(machine, environment, code).split()
+    assert said == "1.0"
+    assert Path(place, "deep/table.txt").read_text() == "42"
+    (tmp_path / "helpers.py").write_text("def half(x): return x // 2\n")
+    assert realise(request, machine, machine.facts()).key != environment.key
+
+
+def test_what_is_to_be_included_must_be_there(machine):
+    request = EnvironmentRequest(packages=("parsl",), include=("nowhere.py",))
+    with pytest.raises(DefinitionError, match=r"nowhere\.py is not there"):
+        realise(request, machine, machine.facts())
 
 
 def _archives():

@@ -14,7 +14,7 @@ from towline.environments import EnvironmentRequest
         ({"prefix": "/opt/env"}, "they need kind existing"),
         ({"kind": "existing"}, "needs prefix, conda_env, python, modules or init"),
         ({"kind": "existing", "prefix": "/a", "conda_env": "b"}, "two environments"),
-        ({"kind": "existing", "prefix": "/a", "exclude": ("b",)}, "what kind sync copies"),
+        ({"kind": "existing", "prefix": "/a", "exclude": ("b",)}, "choose what kind sync copies"),
         ({"kind": "existing", "prefix": "envs/mine"}, "is not a path on the cluster"),
         ({"python": "python3"}, "neither a path, nor a version such as 3.11"),
         ({"packges": ("numpy",)}, "Extra inputs are not permitted"),

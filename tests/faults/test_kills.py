@@ -50,7 +50,7 @@ def test_a_killed_script_leaves_nothing(start: Start, nothing_left: NothingLeft)
 
 
 def test_a_killed_supervisor_leaves_nothing(start: Start, nothing_left: NothingLeft) -> None:
-    """The kernel tells the script; whoever watches the run has it cleaned up, and says it is lost."""
+    """The kernel tells the script; whoever watches the run cleans it up and says so."""
     run = started(start)
     kill(run.wait_for("starting").facts["pid"])
     ended = run.end()

@@ -9,6 +9,7 @@ from towline.testbed import Testbed
 from .conftest import NothingLeft, Start
 from .scripts import HEAD, on_onprem
 from .slurm import admin, jobs_ever, partition_down
+from .towline_run import TowlineRun
 from .waiting import until
 
 LOST_AFTER = 10
@@ -27,8 +28,9 @@ LONG_TASK = (
     + """\
 def slow(n):
     import os, time
-    first = not os.path.exists(os.path.expanduser("~/slow-began"))
-    open(os.path.expanduser("~/slow-began"), "w").close()
+    began = os.path.expanduser("~/began-" + os.environ["TOWLINE_RUN_TAG"])
+    first = not os.path.exists(began)
+    open(began, "w").close()
     if first:
         time.sleep(600)
     return n * n
@@ -36,7 +38,7 @@ def slow(n):
 with towline.load() as dfk:
     future = app("a", slow)(7)
     print("result", future.result())
-    print("tries", dfk.task_count and future.task_record["try_id"])
+    print("tries", future.task_record["try_id"])
 """
 )
 
@@ -110,7 +112,7 @@ def test_tasks_of_a_block_that_is_killed_run_on_the_next_one(
     """The admin cancels a job with a task in it; the task is tried again and succeeds."""
     run = start(LONG_TASK, on_onprem(heartbeat_threshold=LOST_AFTER))
     running = run.wait_for("block", block=0, state="running")
-    wait_for_file(clusters, "slow-began")
+    wait_until_it_began(clusters, run)
     admin(clusters, "onprem", f"scancel {running.facts['job_id']}")
     ended = run.end()
     assert ended.exit_code == 0, ended
@@ -126,24 +128,19 @@ def test_tasks_of_a_node_that_loses_power_run_on_another_one(
     """Slurm notices after its own 30 s, and the job goes on on the other node."""
     run = start(LONG_TASK, on_onprem(heartbeat_threshold=LOST_AFTER))
     running = run.wait_for("block", block=0, state="running")
-    wait_for_file(clusters, "slow-began")
-    node = running.facts["nodes"] or run.wait_for("block", block=0, state="running").facts["nodes"]
-    with clusters.unplug(node):
+    wait_until_it_began(clusters, run)
+    with clusters.unplug(running.facts["nodes"]):
         ended = run.end(180)
     assert ended.exit_code == 0, ended
     assert "result 49" in ended.output
     nothing_left(run)
 
 
-def wait_for_file(clusters: Testbed, name: str) -> None:
-    """Wait until a file is in the user's home on onprem."""
+def wait_until_it_began(clusters: Testbed, run: TowlineRun) -> None:
+    """Wait until the long task has begun on onprem."""
+    began = f"/home/jdoe/began-{run.folder.tag}"
     until(
-        lambda: (
-            clusters.exec(
-                "onprem-ctl", ["test", "-e", f"/home/jdoe/{name}"], check=False
-            ).returncode
-            == 0
-        ),
-        f"{name} in the home",
-        lambda: clusters.exec("onprem-ctl", ["ls", "/home/jdoe"]).stdout,
+        lambda: clusters.exec("onprem-ctl", ["test", "-e", began], check=False).returncode == 0,
+        "the task to begin",
+        lambda: run.events("block"),
     )

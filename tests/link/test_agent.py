@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -355,6 +356,34 @@ def test_a_lease_that_runs_out_does_what_it_was_told_and_leaves(controller):
     assert not (folder / "link" / "socket").exists()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 20)
+
+
+def test_an_agent_whose_folder_was_removed_still_does_what_it_was_told(controller):
+    agent = start(controller, "r1", lease_seconds=3600)
+    with Attached(controller, "r1") as client:
+        client.greet()
+        client.ask(1, do="expiry", script="touch $HOME/was-here", remove=["certs"])
+        shutil.rmtree(controller.run_folder("r1"))
+        client.ask(2, do="abandon")
+    eventually((controller.home / "was-here").exists, "the expiry script ran")
+    eventually(lambda: not alive(agent.pid), "the agent left")
+    assert not controller.run_folder("r1").exists()
+
+
+def test_an_agent_that_was_replaced_from_another_host_harms_nobody(controller):
+    """Two login nodes share a home, and a name leads to either: the later agent has the run."""
+    agent = start(controller, "r1")
+    link = controller.run_folder("r1") / "link"
+    with Attached(controller, "r1") as client:
+        client.greet()
+        client.ask(1, do="expiry", script="touch $HOME/was-here", remove=["certs"])
+        facts = {**controller.agent_facts("r1"), "host": "login2"}
+        (link / "agent.json").write_text(json.dumps(facts))
+        client.ask(2, do="abandon")
+    eventually(lambda: not alive(agent.pid), "the agent left")
+    assert {"socket", "pid", "agent.json"} <= {file.name for file in link.iterdir()}
+    assert not (controller.home / "was-here").exists()
+    assert not (controller.run_folder("r1") / "expired").exists()
 
 
 def test_a_new_carrier_renews_the_lease(controller):

@@ -53,7 +53,9 @@ def _sweep_cluster(
         connection = Connection(definition.destination())
         connection.open()
         facts = load_facts(definition, connection)
-        fetch_logs(connection, run_folder_on(facts, tag), blocks / cluster, report, cluster)
+        fetch_logs(
+            connection, run_folder_on(facts, tag), blocks / cluster / "logs", report, cluster
+        )
         marked = [entry.facts["root"] for entry in entries if entry.kind == "environment_mark"]
         remove(connection, cluster, facts, [tag], marked)
         remaining = find(connection, cluster, facts, [tag])

@@ -115,8 +115,8 @@ class OverSSH:
         block = self._sending
         assert block is not None, "Parsl's submit runs inside send()"  # noqa: S101
         jobs = f"{self._site.folder}/jobs"
-        output = self._site.blocks / block.label / f"block-{block.number}"
-        block.local_stdout, block.local_stderr = f"{output}/job.stdout", f"{output}/job.stderr"
+        output = self._site.blocks / "jobs" / f"{block.label}.{block.number}"
+        block.local_stdout, block.local_stderr = f"{output}.stdout", f"{output}.stderr"
         block.remote_stdout = f"{jobs}/{job_name}.stdout"
         block.remote_stderr = f"{jobs}/{job_name}.stderr"
         setup = self._site.worker_setup(self._executor_label)

@@ -277,7 +277,9 @@ class Site:
         try:
             if self._batches:
                 self._report("cleanup", cluster=self.name, step="fetching logs")
-                fetch_logs(self.connection, self.folder, self.blocks, self._report, self.name)
+                fetch_logs(
+                    self.connection, self.folder, self.blocks / "logs", self._report, self.name
+                )
             if self._link is not None:
                 self._link.close()
             if self._folder_entry:

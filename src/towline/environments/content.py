@@ -22,7 +22,7 @@ from towline.environments.compatibility import glibc_by_tags, is_compiled
 from towline.environments.hashes import HashMemory
 from towline.environments.installed import Installed
 from towline.environments.interpreter import Workspace
-from towline.environments.members import Member, members
+from towline.environments.members import Member, included, members
 
 SCHEMA = "2"
 """Changes when the same packages are laid out, or tried out, in another way."""
@@ -69,13 +69,15 @@ class Content:
     """The files of an environment."""
 
     packages: tuple[Package, ...]
+    included: tuple[Member, ...]
+    """Modules and packages of the user's own that are not installed."""
     workspace: Workspace
 
     @cached_property
     def digest(self) -> str:
         """The name of all the content; nothing of the cluster is in it."""
         pins = (f"{pin['name']}=={pin['version']} {pin['sha256']}" for pin in self._pins)
-        return digest([*self._ground, *pins])
+        return digest([*self._ground, *pins, _digest_of(self.included)])
 
     @cached_property
     def shared_digest(self) -> str:
@@ -90,7 +92,7 @@ class Content:
     @property
     def own(self) -> list[Member]:
         """The files of the own part."""
-        return [file for package in self.packages for file in package.own]
+        return [*self.included, *(file for package in self.packages for file in package.own)]
 
     @cached_property
     def lock(self) -> dict[str, Any]:
@@ -102,6 +104,7 @@ class Content:
             "python": self.workspace.minor,
             "platform": self._platform,
             "packages": self._pins,
+            "included": [file.name.partition("site-packages/")[2] for file in self.included],
             "built": {
                 "at": int(time.time()),
                 "by": _user(),
@@ -134,14 +137,24 @@ class Content:
         return SCHEMA, self.workspace.minor, self._platform
 
 
-def content_of(packages: Iterable[Installed], workspace: Workspace, memory: HashMemory) -> Content:
-    """Return the files of these distributions.
+def content_of(
+    packages: Iterable[Installed],
+    workspace: Workspace,
+    memory: HashMemory,
+    include: Iterable[str] = (),
+) -> Content:
+    """Return the files of these distributions, and of modules and folders beside them.
 
     Raises:
         EnvironmentBuildFailed: an editable install hides where its code is.
+        DefinitionError: what is to be included is not there.
 
     """
-    return Content(tuple(_package(each, workspace.minor, memory) for each in packages), workspace)
+    return Content(
+        packages=tuple(_package(each, workspace.minor, memory) for each in packages),
+        included=tuple(included(include, workspace.minor, memory)),
+        workspace=workspace,
+    )
 
 
 def digest(lines: Iterable[str]) -> str:

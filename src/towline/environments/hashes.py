@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -43,9 +44,11 @@ class HashMemory:
             return
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-            beside.write_text(json.dumps(self._used), encoding="utf-8")
-            beside.replace(self.path)
+            with tempfile.NamedTemporaryFile(
+                "w", dir=self.path.parent, prefix=".hashes-", delete=False
+            ) as file:
+                json.dump(self._used, file)
+            Path(file.name).replace(self.path)
 
     def _load(self) -> dict[str, list[str | int]]:
         if self._known is None:

@@ -90,12 +90,13 @@ def to_delete(held: Iterable[Held], *, older_than_days: float, now: float) -> li
 
 
 def delete(connection: Connection, facts: Facts, item: Held, *, root: str | None = None) -> bool:
-    """Delete one environment; return False when a run has begun to use it or it will not go."""
+    """Delete one environment; return False when somebody began to use it, or it will not go."""
     script = program(
         "delete",
         root=environments_folder(root, facts),
         name=item.name,
         runs=_runs_folder(facts),
+        last_used=str(item.last_used),
     )
     return "deleted" in marked(connection.run(script, timeout=LIST_SECONDS).stdout)
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from towline.environments.editable import importable_parts
 from towline.environments.hashes import HashMemory
 from towline.environments.installed import Installed
 from towline.environments.scripts import command, relocated
+from towline.errors import DefinitionError
 
 NOT_CONTENT = frozenset({"RECORD", "INSTALLER", "REQUESTED"})
 """Notes of the installer: sent, but no part of what makes a package what it is."""
@@ -59,6 +60,24 @@ def members(package: Installed, minor: str, memory: HashMemory) -> list[Member]:
     else:
         found = _unrecorded(package, site, memory)
     return [*found, *(_made(f"bin/{name}", command(point)) for name, point in commands.items())]
+
+
+def included(paths: Iterable[str], minor: str, memory: HashMemory) -> Iterator[Member]:
+    """Yield the files of modules and packages that are not installed.
+
+    Raises:
+        DefinitionError: a path leads to nothing.
+
+    """
+    site = f"lib/python{minor}/site-packages"
+    for path in paths:
+        source = Path(path).expanduser().resolve()
+        if source.is_dir():
+            yield from tree(source, f"{site}/{source.name}", memory)
+        elif source.is_file():
+            yield from _file(f"{site}/{source.name}", source, memory)
+        else:
+            raise DefinitionError("include", f"{path} is not there (looked in {Path.cwd()})")
 
 
 def recorded_members(

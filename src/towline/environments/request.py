@@ -27,6 +27,9 @@ class EnvironmentRequest(BaseModel):
         None, description="`sync`: only these packages and what they need."
     )
     exclude: tuple[str, ...] = Field((), description="`sync`: packages to leave out.")
+    include: tuple[str, ...] = Field(
+        (), description="`sync`: modules or packages beside the script to send along, by path."
+    )
     python: str | None = Field(
         None,
         description="Interpreter on the cluster: a path, a version such as `3.11`, or `workspace` "
@@ -66,8 +69,8 @@ class EnvironmentRequest(BaseModel):
         if self.kind == "sync" and (self.prefix or self.conda_env):
             raise ValueError("prefix and conda_env name an environment: they need kind existing")
         if self.kind == "existing":
-            if self.packages is not None or self.exclude:
-                raise ValueError("packages and exclude choose what kind sync copies")
+            if self.packages is not None or self.exclude or self.include:
+                raise ValueError("packages, exclude and include choose what kind sync copies")
             if self.prefix and self.conda_env:
                 raise ValueError("prefix and conda_env name two environments: give one")
             if not (self.prefix or self.conda_env or self.python or self.modules or self.init):

@@ -29,7 +29,7 @@ def plan_sync(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
     """Return what it takes to have a copy of the workspace's packages on the cluster.
 
     Raises:
-        DefinitionError: a package that is named is not installed in the workspace.
+        DefinitionError: what is named is not there in the workspace.
         EnvironmentMismatch: another Python minor is asked for than the script runs on.
         InterpreterMissing: there is none of this minor, and our own cannot run there.
         EnvironmentBuildFailed: an editable install hides where its code is.
@@ -39,7 +39,7 @@ def plan_sync(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
     interpreter = choose(request, facts, workspace, cluster)
     memory = HashMemory(archives_folder() / f"hashes-{digest([sys.prefix])[:12]}.json")
     chosen = select(installed_here(), request.packages, request.exclude)
-    content = content_of(chosen, workspace, memory)
+    content = content_of(chosen, workspace, memory, request.include)
     root = environments_folder(request.root, facts)
     below: list[Layer] = []
     python = interpreter.path

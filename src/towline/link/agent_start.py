@@ -14,6 +14,7 @@ from towline.link.package import Program, agent_program
 PROGRAM_ABSENT = 44
 FOLDER_REFUSED = 45
 PYTHON_ABSENT = (126, 127)
+FULL = ("No space left on device", "quota exceeded")
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,10 @@ def _read_answer(
         answer = json.loads(result.stdout.strip().splitlines()[-1])
         pid, host, running = int(answer["pid"]), str(answer["host"]), answer["session"]
     except (IndexError, ValueError, KeyError, TypeError):
+        if any(words in said for words in FULL):
+            raise NoSpace(
+                thing, f"the link's agent did not start: {said[-500:]}", "free space there"
+            ) from None
         raise ReachError(
             thing,
             f"the link's agent did not start (exit code {result.exit_code}): {said[-500:]}",

@@ -34,8 +34,8 @@ from towline.link.wire.endpoint import REPLAY_BYTES, Endpoint, EndpointOwner
 from towline.link.wire.frames import ProtocolError
 from towline.link.wire.handshake import Message, hello, whole_number
 from towline.link.wire.loop import READ, Loop, Timer
+from towline.link.wire.process import take_all_descriptors, usage
 from towline.link.wire.session import StateLost
-from towline.link.wire.usage import usage
 
 MAX_LINE_BYTES = 1024 * 1024
 PARENT_CHECK_SECONDS = 20.0
@@ -324,6 +324,7 @@ def main() -> None:
         return  # the parent changed its mind before it said what to do
     client = Client(Loop(), ClientSettings(**json.loads(line)))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    take_all_descriptors()
     client.watch_signal(signal.SIGTERM)
     client.run()
 

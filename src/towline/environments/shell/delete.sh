@@ -1,5 +1,5 @@
-# Delete one environment, unless a run has begun to use it. Set in front: root, name, runs.
-# Answers: @@deleted= or @@in-use=TAG
+# Delete one environment or layer, unless somebody has begun to use it since it was listed.
+# Set in front: root, name, runs, last_used (as listed). Answers: @@deleted= or @@in-use=TAG
 
 target=$root/$name
 for tag in "$target"/.used-by/*; do
@@ -9,6 +9,11 @@ for tag in "$target"/.used-by/*; do
         exit 0
     fi
 done
+now=$(stat -c %Y "$target/.last_used" 2>/dev/null)
+if [ "${now:-0}" != "$last_used" ]; then
+    echo @@in-use=
+    exit 0
+fi
 # Moved aside first: nobody ever sees a half-deleted folder that says it is complete.
 aside=$target.tmp.deleted.$$
 mv "$target" "$aside" && rm -rf "$aside" && echo @@deleted=

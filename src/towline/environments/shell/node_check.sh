@@ -1,6 +1,10 @@
 # Can a worker work on this node? Runs in a block's job, before its worker.
 # Set in front: python, address, port, visible_seconds, reach_seconds.
 node=$(uname -n)
+if [ -L "$python" ] && [ ! -e "$python" ]; then
+    echo "towline: $node has no $(readlink "$python"), which the controller has; set python: workspace" >&2
+    exit 97
+fi
 waited=0
 until [ -x "$python" ]; do
     if [ "$waited" -ge "$visible_seconds" ]; then

@@ -8,7 +8,6 @@ what it was told to do then, and leaves.
 import hmac
 import json
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -39,9 +38,9 @@ from .handshake import (
 )
 from .listeners import Listeners
 from .loop import READ, Loop, Timer
-from .names import LINK, PID, SOCKET
+from .names import AGENT, LINK, PID, SOCKET
+from .process import take_all_descriptors, usage
 from .session import StateLost
-from .usage import usage
 
 REFUSAL_SECONDS = 1.0
 """A wrong secret is answered this late and only a few at a time: guessing gets nowhere."""
@@ -151,7 +150,7 @@ class Agent(EndpointOwner):
         for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(ignored, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, _terminate)
-        _take_all_descriptors()
+        take_all_descriptors()
         try:
             self._loop.run()
         except _Terminated:
@@ -335,9 +334,13 @@ class Agent(EndpointOwner):
         self._endpoint.close_channels()
         self._loop.unwatch(self._door.fileno())
         self._door.close()
-        if why in EXPIRES:
-            os.unlink(SOCKET)
-            os.unlink(PID)
+        replaced = self._is_replaced()
+        if replaced:
+            self._log.write("another agent has this run's folder by now; it stays as it is")
+        elif why in EXPIRES:
+            for name in (SOCKET, PID):
+                if os.path.lexists(name):
+                    os.unlink(name)
         else:
             self._remove_folder()
         if self._leave_request is not None:
@@ -345,11 +348,21 @@ class Agent(EndpointOwner):
             self._endpoint.flush()
             self._endpoint.drain(LAST_WORDS_SECONDS)
         self._endpoint.detach()
-        if why in EXPIRES:
+        if why in EXPIRES and not replaced:
             self._release_attach_process()
             expire(self._folder, self._orders, why.value, self._log)
         # Otherwise the attach process, and so the ssh session, ends when this process is gone:
         # who sees that end knows that nothing is left.
+
+    def _is_replaced(self) -> bool:
+        """Say whether an agent on another host that shares this home has taken the run over."""
+        try:
+            with open(AGENT) as file:
+                other = json.load(file)
+        except (OSError, ValueError):
+            return False
+        ours = self.facts()
+        return bool((other.get("pid"), other.get("host")) != (ours["pid"], ours["host"]))
 
     def _remove_folder(self) -> None:
         shutil.rmtree(os.path.join(self._folder, LINK), ignore_errors=True)
@@ -362,12 +375,3 @@ class Agent(EndpointOwner):
 
 def _terminate(_signal: int, _frame: object) -> None:
     raise _Terminated
-
-
-def _take_all_descriptors() -> None:
-    """Raise the soft limit of open files: each worker manager needs one."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError):
-        pass

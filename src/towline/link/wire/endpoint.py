@@ -1,9 +1,11 @@
 """One end of the link: a session, its channels and sockets, and the carrier of the moment."""
 
 import socket
+import time
 from typing import Dict, Optional, Tuple
 
 from .carrier import Carrier, CarrierSettings, round_trip_seconds
+from .channels import MAX_LIVE
 from .control import ControlMessage
 from .loop import Loop, Timer
 from .peer import Peer
@@ -12,6 +14,9 @@ from .sockets import Sockets
 REPLAY_BYTES = 64 * 1024 * 1024
 BACKLOG_BYTES = 512 * 1024
 """Unsent bytes at which local sources are paused: what waits here makes small messages late."""
+
+MOST_ACCEPTED = MAX_LIVE // 2
+"""The other end may still hold channels that are closed here, so it tolerates more."""
 
 ACK_SECONDS = 0.05
 """How long an acknowledgement may wait for frames to ride with."""
@@ -104,7 +109,10 @@ class Endpoint:
             self.carrier = None
 
     def accept(self, sock: socket.socket, listener: int, peer: str) -> None:
-        """Open a channel for a connection that was just accepted."""
+        """Open a channel for a connection that was just accepted; too many are hung up on."""
+        if len(self.channels.live) >= MOST_ACCEPTED:
+            sock.close()
+            return
         self.sockets.add(self.channels.open(listener, peer), sock)
 
     def send_control(self, message: ControlMessage) -> None:
@@ -129,10 +137,12 @@ class Endpoint:
 
     def drain(self, seconds: float) -> None:
         """Handle events until all is handed to the carrier, it is lost, or time is up."""
-        for _ in range(max(1, int(seconds / 0.05))):
-            if self.carrier is None or self.carrier.drained:
+        deadline = time.monotonic() + seconds
+        while self.carrier is not None and not self.carrier.drained:
+            left = deadline - time.monotonic()
+            if left <= 0:
                 return
-            self._loop.run_once(0.05)
+            self._loop.run_once(left)
 
     def close_channels(self) -> None:
         """Close every local connection."""

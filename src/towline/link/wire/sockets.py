@@ -61,12 +61,14 @@ class Sockets(Sink):
 
     def opened(self, channel: Channel, listener: int, peer: str) -> None:
         """Dial what stands behind ``listener``; refused or unknown resets the channel."""
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
-            sock.setblocking(False)
-            problem = sock.connect_ex(self._dial(listener))
-        except LookupError:
-            problem = errno.ECONNREFUSED
+            address = self._dial(listener)
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        except (LookupError, OSError):
+            self.channels.reset(channel)
+            return
+        sock.setblocking(False)
+        problem = sock.connect_ex(address)
         if problem in (0, errno.EINPROGRESS):
             self.add(channel, sock, connecting=problem != 0)
         else:

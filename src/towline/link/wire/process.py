@@ -1,4 +1,4 @@
-"""What this process has used of the machine."""
+"""What this process has used of the machine, and may use."""
 
 import os
 import resource
@@ -9,6 +9,15 @@ def usage() -> Dict[str, object]:
     """Return CPU seconds and peak memory in bytes."""
     times = os.times()
     return {"cpu_seconds": times[0] + times[1], "peak_memory_bytes": _peak_memory_bytes()}
+
+
+def take_all_descriptors() -> None:
+    """Raise the soft limit of open files to the hard one: each worker manager needs a socket."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        pass
 
 
 def _peak_memory_bytes() -> int:
