@@ -101,7 +101,12 @@ class ExecutorDefinition(BaseModel):
         None, description="`sync`: only these packages and what they need."
     )
     exclude: tuple[str, ...] = Field((), description="`sync`: packages to leave out.")
-    python: OneLine | None = Field(None, description="Interpreter on the cluster.")
+    include: tuple[str, ...] = Field(
+        (), description="`sync`: modules or packages beside the script to send along, by path."
+    )
+    python: OneLine | None = Field(
+        None, description="Interpreter on the cluster: a path, `3.11`, or `workspace` to send ours."
+    )
     prefix: OneLine | None = Field(None, description="`existing`: folder of a venv or conda env.")
     conda_env: OneLine | None = Field(
         None, description="`existing`: name or folder of a conda env."

@@ -33,6 +33,7 @@ def environment_request(label: str, wanted: ExecutorDefinition) -> EnvironmentRe
     }
     if kind == "sync":
         keys |= {"packages": wanted.packages, "exclude": wanted.exclude}
+        keys |= {"include": wanted.include}
         if wanted.conda_env or wanted.prefix:
             keys |= {"conda_env": wanted.conda_env, "prefix": wanted.prefix}
     else:

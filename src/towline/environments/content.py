@@ -104,7 +104,7 @@ class Content:
             "python": self.workspace.minor,
             "platform": self._platform,
             "packages": self._pins,
-            "included": [file.name.partition("site-packages/")[2] for file in self.included],
+            "included": sorted({file.name.split("/")[3] for file in self.included}),
             "built": {
                 "at": int(time.time()),
                 "by": _user(),
