@@ -206,7 +206,7 @@ def _reach(name: str) -> tuple[Shell, ClusterFacts]:
 
 
 def _mib(item: Held) -> str:
-    return "" if item.size_kb is None else str(item.size_kb // 1024)
+    return "" if item.size_kb is None else f"{item.size_kb / 1024:.1f}"
 
 
 def _age(moment: int) -> str:

@@ -36,8 +36,6 @@ def plan_existing(request: EnvironmentRequest, facts: Facts, cluster: str) -> Pl
     else:
         lines = activation.of_site(before)
     python = on_cluster(request.python_path, facts) if request.python_path else ""
-    if not python and prefix:
-        python = f"{prefix}/bin/python"
     digest = hashlib.sha256(f"{lines}{python}{request.python}".encode()).hexdigest()
     environment = Environment(
         "existing", f"existing-{digest[:16]}", prefix, python, lines, ours=False

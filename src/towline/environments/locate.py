@@ -34,9 +34,8 @@ def locate(
         EnvironmentMismatch: its lines fail; their own words are the cause.
 
     """
-    minor = request.python_minor
-    names = f"python{minor}" if minor else "python python3"
-    script = program("locate", wanted=environment.python or names)
+    wanted = _candidates(environment, request)
+    script = program("locate", wanted=shlex.join(wanted))
     answer = connection.run(as_job(environment.activation, script), timeout=ACTIVATION_SECONDS)
     found = marked(answer.stdout)
     if "end" not in found:
@@ -48,13 +47,21 @@ def locate(
         )
     if "executable" not in found:
         said = _text(answer.stderr).strip().splitlines()
-        cause = f"there is no {environment.python or names.replace(' ', ' or ')} in the environment"
+        cause = f"there is no {' or '.join(wanted)} in the environment"
         raise InterpreterMissing(
             f"cluster {cluster}",
             f"{cause}: {said[-1]}" if said else cause,
             "check its folder or name, or set kind: sync and Towline brings one",
         )
     return replace(environment, python=found["executable"][0])
+
+
+def _candidates(environment: Environment, request: EnvironmentRequest) -> list[str]:
+    if environment.python:
+        return [environment.python]
+    names = [f"python{request.python_minor}"] if request.python_minor else ["python", "python3"]
+    folder = f"{environment.prefix}/bin/" if environment.prefix else ""
+    return [f"{folder}{name}" for name in names]
 
 
 def _text(output: str | bytes) -> str:

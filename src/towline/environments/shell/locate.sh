@@ -1,8 +1,8 @@
 # Which Python do the activation lines bring? Runs after them, in the shell of a job.
-# Set in front: wanted (a path, or names to look for in turn).
+# Set in front: wanted (quoted words: paths, or names on PATH, to look for in turn).
 # Answers: @@executable=PATH
 
-case $wanted in /*) set -- "$wanted" ;; *) set -- $wanted ;; esac
+eval "set -- $wanted"
 for name in "$@"; do
     found=$(command -v "$name" 2>/dev/null) && [ -x "$found" ] || continue
     echo "@@executable=$found"
