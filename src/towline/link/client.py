@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from towline.link.client_io import CommandReader, emit
 from towline.link.connector import Connector
 from towline.link.wire.carrier import CarrierSettings
 from towline.link.wire.control import (
@@ -37,7 +38,6 @@ from towline.link.wire.loop import READ, Loop, Timer
 from towline.link.wire.process import take_all_descriptors, usage
 from towline.link.wire.session import StateLost
 
-MAX_LINE_BYTES = 1024 * 1024
 PARENT_CHECK_SECONDS = 20.0
 """How often to look whether the parent lives, where the system does not tell."""
 
@@ -275,45 +275,6 @@ class Client(EndpointOwner):
             "carrier_pid": self._connector.carrier_pid,
             **usage(),
         }
-
-
-class CommandReader:
-    """Cut stdin into JSON lines.
-
-    Args:
-        command: called with each object.
-        ended: called once when stdin ends.
-
-    """
-
-    def __init__(
-        self, loop: Loop, command: Callable[[dict[str, Any]], None], ended: Callable[[], None]
-    ) -> None:
-        self._loop = loop
-        self._command = command
-        self._ended = ended
-        self._buffer = b""
-        os.set_blocking(0, False)
-        loop.watch(0, READ, self._readable)
-
-    def _readable(self, _events: int) -> None:
-        try:
-            data = os.read(0, 65536)
-        except BlockingIOError:
-            return
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
-        for line in lines:
-            self._command(json.loads(line))
-        if not data or len(self._buffer) > MAX_LINE_BYTES:
-            self._loop.unwatch(0)
-            self._ended()
-
-
-def emit(event: str, **facts: object) -> None:
-    """Write one event to stdout; a parent that is gone does not hear it."""
-    line = json.dumps({"event": event, **facts}) + "\n"
-    with contextlib.suppress(OSError):
-        os.write(1, line.encode())
 
 
 def main() -> None:

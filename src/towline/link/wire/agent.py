@@ -5,7 +5,6 @@ unix socket in its private folder. It holds a lease: left without a carrier for 
 what it was told to do then, and leaves.
 """
 
-import hmac
 import json
 import os
 import shutil
@@ -14,27 +13,21 @@ import socket
 import sys
 import time
 from enum import Enum
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from .candidate import Candidate
 from .carrier import CarrierSettings
 from .control import ABANDON, EXPIRY, GOODBYE, LISTEN, STATS, ControlMessage
+from .door import Door
 from .endpoint import REPLAY_BYTES, Endpoint, EndpointOwner
 from .expiry import ExpiryOrders, expire
 from .folder import Log
 from .frames import ProtocolError
 from .handshake import (
-    OTHER_VERSION,
-    REFUSED,
     STATE_LOST,
     VERSIONS,
     WELCOME,
-    Message,
-    common_version,
     encode_message,
-    text_field,
-    version_range,
-    whole_number,
 )
 from .listeners import Listeners
 from .loop import READ, Loop, Timer
@@ -42,13 +35,9 @@ from .names import AGENT, LINK, PID, SOCKET
 from .process import take_all_descriptors, usage
 from .session import StateLost
 
-REFUSAL_SECONDS = 1.0
-"""A wrong secret is answered this late and only a few at a time: guessing gets nowhere."""
-
 FIRST_LEASE_SECONDS = 120.0
 """An agent that never had a carrier is of no use to anybody: it leaves sooner."""
 
-MOST_CANDIDATES = 4
 LAST_WORDS_SECONDS = 2.0
 
 
@@ -123,13 +112,19 @@ class Agent(EndpointOwner):
         )
         self._listeners = Listeners(self._loop, self._endpoint.accept, log.write)
         self._orders = ExpiryOrders()
-        self._candidates: List[Candidate] = []
         self._attach_process: Optional[socket.socket] = None
-        self._state_lost = ""
         self._leaving: Optional[Leaving] = None
         self._leave_request: Optional[int] = None
         self._lease: Optional[Timer] = None
-        self._door = self._open_door()
+        self._door = Door(
+            self._loop,
+            settings.session,
+            settings.secret,
+            log,
+            status=self._status,
+            enter=self._enter,
+            state_lost=self._endpoint.close_channels,
+        )
         self._start_lease(min(settings.lease_seconds, FIRST_LEASE_SECONDS))
 
     def facts(self) -> Dict[str, Any]:
@@ -159,77 +154,15 @@ class Agent(EndpointOwner):
         self._leave(self._leaving or Leaving.TERMINATED)
         return 0
 
-    # The door: who connects to the unix socket --------------------------------------------------
+    # The carrier --------------------------------------------------------------------------------
 
-    def _open_door(self) -> socket.socket:
-        door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        if os.path.lexists(SOCKET):
-            os.unlink(SOCKET)  # of an agent that was killed: start asked, nobody answered
-        door.bind(SOCKET)
-        os.chmod(SOCKET, 0o600)
-        door.listen(16)
-        door.setblocking(False)
-        self._loop.watch(door.fileno(), READ, self._knock)
-        return door
-
-    def _knock(self, _events: int) -> None:
-        try:
-            connection = self._door.accept()[0]
-        except OSError:
-            return
-        if len(self._candidates) >= MOST_CANDIDATES:
-            connection.close()
-            return
-        self._candidates.append(
-            Candidate(self._loop, connection, self._hello, self._tell_status, self._gone)
-        )
-
-    def _gone(self, candidate: Candidate, reason: str) -> None:
-        self._candidates.remove(candidate)
-        self._log.write("a carrier did not attach: " + reason)
-
-    def _dismiss(self, candidate: Candidate, answer: Message) -> None:
-        if candidate in self._candidates:
-            candidate.answer(answer)
-            candidate.close()
-            self._candidates.remove(candidate)
-
-    def _tell_status(self, candidate: Candidate) -> None:
+    def _status(self) -> Dict[str, Any]:
         facts = self.facts()
         facts["attached"] = self._endpoint.carrier is not None
         facts["channels"] = len(self._endpoint.channels.live)
-        try:
-            candidate.connection.send(json.dumps(facts).encode())
-        except OSError:
-            pass
-        candidate.close()
-        self._candidates.remove(candidate)
+        return facts
 
-    def _hello(self, candidate: Candidate, message: Message, early: bytes) -> None:
-        try:
-            version = common_version(VERSIONS, version_range(message))
-            secret = text_field(message, "secret")
-            session = text_field(message, "session")
-            received = whole_number(message, "received")
-        except ProtocolError as error:
-            self._log.write(f"refused: {error}")
-            self._dismiss(candidate, {"answer": REFUSED, "reason": str(error)})
-            return
-        if not hmac.compare_digest(secret.encode(), self._settings.secret.encode()):
-            self._log.write("refused: wrong secret")
-            refusal = {"answer": REFUSED, "reason": "wrong secret"}
-            self._loop.call_later(REFUSAL_SECONDS, lambda: self._dismiss(candidate, refusal))
-        elif version is None:
-            self._log.write("refused: speaks versions {!r}".format(message["versions"]))
-            self._dismiss(candidate, {"answer": OTHER_VERSION, "versions": list(VERSIONS)})
-        elif self._state_lost or session != self._settings.session:
-            reason = self._state_lost or "the agent serves another session"
-            self._lose_state(reason)
-            self._dismiss(candidate, {"answer": STATE_LOST, "reason": reason})
-        else:
-            self._welcome(candidate, version, received, early)
-
-    def _welcome(self, candidate: Candidate, version: int, received: int, early: bytes) -> None:
+    def _enter(self, candidate: Candidate, version: int, received: int, early: bytes) -> None:
         welcome = {
             "answer": WELCOME,
             "version": version,
@@ -238,19 +171,16 @@ class Agent(EndpointOwner):
         try:
             again = self._endpoint.session.resume(received)
         except StateLost as error:
-            self._lose_state(str(error))
-            self._dismiss(candidate, {"answer": STATE_LOST, "reason": str(error)})
+            self._door.lose_state(str(error))
+            self._door.send_away(candidate, {"answer": STATE_LOST, "reason": str(error)})
             return
-        self._candidates.remove(candidate)
         self._release_attach_process()
-        self._attach_process, fd_in, fd_out = candidate.release()
+        self._attach_process, fd_in, fd_out = self._door.let_in(candidate)
         self._loop.watch(self._attach_process.fileno(), READ, self._attach_ended)
         if self._lease is not None:
             self._lease.cancel()
         self._endpoint.attach(fd_in, fd_out, encode_message(welcome), early)
         self._log.write(f"carrier attached, {again} frames sent again")
-
-    # The carrier --------------------------------------------------------------------------------
 
     def _attach_ended(self, _events: int) -> None:
         self._endpoint.detach()
@@ -271,19 +201,13 @@ class Agent(EndpointOwner):
 
     def session_lost(self, reason: str) -> None:
         """Close all that cannot be resumed; the lease decides what comes then."""
-        self._lose_state(reason)
+        self._door.lose_state(reason)
         self._release_attach_process()
         self._start_lease(self._settings.lease_seconds)
 
     def address_behind(self, listener: int) -> Tuple[str, int]:
         """Nothing: an agent accepts connections and dials none."""
         raise LookupError(listener)
-
-    def _lose_state(self, reason: str) -> None:
-        if not self._state_lost:
-            self._log.write("state lost: " + reason)
-            self._state_lost = reason
-            self._endpoint.close_channels()
 
     def _start_lease(self, seconds: float) -> None:
         if self._lease is not None:
@@ -332,7 +256,6 @@ class Agent(EndpointOwner):
         self._log.write("leaves: " + why.value)
         self._listeners.close()
         self._endpoint.close_channels()
-        self._loop.unwatch(self._door.fileno())
         self._door.close()
         replaced = self._is_replaced()
         if replaced:
