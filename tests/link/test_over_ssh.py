@@ -32,7 +32,7 @@ def loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopba
     need_sshd()
     short = tempfile.mkdtemp(prefix="tl-", dir="/tmp")
     monkeypatch.setenv("TOWLINE_HOME", str(tmp_path / "towline"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", short)
+    monkeypatch.setenv("TOWLINE_RUNTIME_DIR", short)
     servers = Loopback(tmp_path / "sshd")
     yield servers
     servers.stop()

@@ -128,7 +128,7 @@ class Endpoint:
         """Write what this round produced, see to acknowledgements, pause or resume sources."""
         if self.carrier is not None:
             self.carrier.flush()
-        if self.session.owes_ack and self._ack_timer is None:
+        if self.carrier is not None and self.session.owes_ack and self._ack_timer is None:
             self._ack_timer = self._loop.call_later(ACK_SECONDS, self._acknowledge)
         if self._congested():
             self._loop.pause_sources()
