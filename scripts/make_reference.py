@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from reference.command_line import command_line
 from reference.error_tree import error_classes, error_tree
 from reference.executors import executor_keys, ignored_keys, talk_keys
+from reference.python_api import signature
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -25,6 +27,7 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "keys of 2022": talk_keys,
         "ignored keys": ignored_keys,
     },
+    "python-api.md": {"load": partial(signature, "load"), "config": partial(signature, "config")},
     "cli.md": {"command line": command_line},
     "errors.md": {"error tree": error_tree, "error classes": error_classes},
 }
