@@ -19,7 +19,7 @@ from towline.testbed import Testbed
 def clusters() -> Iterator[Testbed]:
     """Boot the testbed and define `onprem` and `cloud` in a TOWLINE_HOME of its own."""
     with tempfile.TemporaryDirectory(prefix="towline-bench-") as folder:
-        os.environ["TOWLINE_HOME"] = folder
+        os.environ |= {"TOWLINE_HOME": folder, "TOWLINE_RUNTIME_DIR": folder}
         with Testbed(Path(folder) / "testbed") as testbed:
             definitions = [
                 ClusterDefinition(

@@ -170,7 +170,7 @@ class LeftoversRemain(RunError):
 
 
 class TestbedError(TowlineError):
-    """This machine cannot carry a testbed, or one failed to boot."""
+    """The machine cannot carry a testbed, or one failed to boot."""
 
     __test__ = False  # not a pytest class
     exit_code = 7

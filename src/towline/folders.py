@@ -34,10 +34,10 @@ def cache_folder() -> Path:
 def runtime_folder() -> Path:
     """Return the private folder (mode 0700) of control sockets; created when absent.
 
-    Short on purpose: a socket's path may have at most 107 bytes. Not ``XDG_RUNTIME_DIR``: systemd
-    removes that at log-out, and with it the connections of detached runs; and cron has none, so
-    it would log in a second time. With ``TOWLINE_HOME`` the folder is its own, so that two homes
-    never share a connection.
+    It lies in ``/tmp``, or in ``TOWLINE_RUNTIME_DIR``, and is short on purpose: a socket's path may
+    have at most 107 bytes. Not in ``XDG_RUNTIME_DIR``: systemd removes that at log-out, and with it
+    the connections of detached runs; and cron has none, so it would log in a second time. With
+    ``TOWLINE_HOME`` the folder is its own, so that two homes never share a connection.
 
     Raises:
         PermissionError: when the folder exists and belongs to somebody else.
@@ -48,7 +48,8 @@ def runtime_folder() -> Path:
         import hashlib  # 3 MB that a supervisor without TOWLINE_HOME need not hold
 
         name += "-" + hashlib.sha256(os.fsencode(Path(home).absolute())).hexdigest()[:8]
-    folder = Path("/tmp") / name  # noqa: S108 - checked below: ours and private
+    base = os.environ.get("TOWLINE_RUNTIME_DIR") or "/tmp"  # noqa: S108 - checked below
+    folder = Path(base) / name
     folder.mkdir(mode=0o700, exist_ok=True)
     about = folder.lstat()
     if about.st_uid != os.getuid() or about.st_mode & 0o077 or folder.is_symlink():

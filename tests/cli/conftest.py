@@ -16,7 +16,7 @@ from .command import Towline, make_towline
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the test its own home and Towline home; its sockets' folder goes afterwards."""
     runtime = tempfile.mkdtemp(prefix="tl-", dir="/tmp")  # short, as sockets' paths must be
-    monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+    monkeypatch.setenv("TOWLINE_RUNTIME_DIR", runtime)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("TOWLINE_HOME", str(tmp_path / "towline"))
     monkeypatch.setenv("PATH", "/usr/bin:/bin")  # shims of a Python manager are slow

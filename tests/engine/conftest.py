@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,12 +15,15 @@ from towline.testbed import Testbed
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A TOWLINE_HOME of the test's own."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A TOWLINE_HOME of the test's own, and a short folder for its sockets."""
+    sockets = tempfile.mkdtemp(prefix="tl-", dir="/tmp")
+    monkeypatch.setenv("TOWLINE_RUNTIME_DIR", sockets)
     monkeypatch.setenv("TOWLINE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("TOWLINE_RUN", raising=False)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    yield tmp_path
+    shutil.rmtree(sockets)
 
 
 @pytest.fixture

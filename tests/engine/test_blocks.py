@@ -36,5 +36,5 @@ def test_a_cancelled_block_is_gone_for_parsl_at_once() -> None:
     """The scheduler's confirmation is the batch thread's business."""
     block = Block("a/0", "a", 0)
     block.cancel_wanted = True
-    assert block.parsl_status().state is JobState.CANCELLED
+    assert block.parsl_status().state is JobState.SCALED_IN
     assert block.alive

@@ -10,32 +10,33 @@ from parsl.jobs.states import JobState, JobStatus
 from towline.engine.error_handler import block_error_handler, verdict
 from towline.errors import SubmitRefused
 
-F, M, R, P, C, D, T = (
+F, M, R, P, O, D = (
     JobState.FAILED,
     JobState.MISSING,
     JobState.RUNNING,
     JobState.PENDING,
-    JobState.CANCELLED,
+    JobState.SCALED_IN,
     JobState.COMPLETED,
-    JobState.TIMEOUT,
 )
 
 
 @pytest.mark.parametrize(
     ("states", "hopeless"),
     [
-        ([F], False),
-        ([F, F, P], False),
+        ([M], False),
+        ([M, M, P], False),
         ([M, M, M], True),
-        ([R, F, M, F], True),
-        ([F, F, R], False),
-        ([F, C, F, C, C], False),
-        ([F, T, F, F], False),
+        ([R, M, M, M], True),
+        ([M, M, R], False),
+        ([M, O, M, O, O], False),
+        ([M, O, M, O, M], True),
+        ([M, F, M, M], False),
+        ([F, F, F], False),
         ([D, D, D], False),
     ],
 )
-def test_three_failures_in_a_row_without_a_worker(states: list[JobState], hopeless: bool) -> None:
-    """Cancelled blocks do not count; one that worked, or is still waiting, clears the rest."""
+def test_three_blocks_in_a_row_without_a_worker(states: list[JobState], hopeless: bool) -> None:
+    """What we cancelled does not count; one that worked, or still waits, clears the rest."""
     assert verdict(states) is hopeless
 
 
@@ -62,7 +63,7 @@ def test_an_executor_is_given_up_only_once() -> None:
 
     executor = Executor()
     handle = block_error_handler("onprem", report, lambda: None)
-    status = {str(n): JobStatus(F, f"reason {n}") for n in range(3)}
+    status = {str(n): JobStatus(M, f"reason {n}") for n in range(3)}
     handle(executor, status)
     handle(executor, status)
     assert len(executor.bad) == 1

@@ -34,7 +34,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     short = tempfile.mkdtemp(prefix="tl-", dir="/tmp")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOWLINE_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setenv("XDG_RUNTIME_DIR", short)
+        patch.setenv("TOWLINE_RUNTIME_DIR", short)
         yield runtime_folder()
     try:
         wait_until(lambda: not ssh_processes(short), f"every ssh to end: {ssh_processes(short)}")

@@ -427,7 +427,7 @@ def test_too_long_runtime_folder_is_refused_in_words(
 ) -> None:
     deep = tmp_path / ("d" * 90)
     deep.mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(deep))
+    monkeypatch.setenv("TOWLINE_RUNTIME_DIR", str(deep))
     with pytest.raises(DefinitionError, match="too long for a socket"):
         Connection(loopback.destination("plain"))
 
@@ -499,9 +499,9 @@ def _once(connection: Connection) -> Any:
 def test_lost_runtime_folder_is_an_error_in_words(
     loopback: Loopback, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A desktop removes XDG_RUNTIME_DIR when its user logs out."""
+    """Some systems empty /tmp now and then."""
     gone = tempfile.mkdtemp(prefix="tl-", dir="/tmp")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", gone)
+    monkeypatch.setenv("TOWLINE_RUNTIME_DIR", gone)
     loopback.serve("plain")
     connection = Connection(loopback.destination("plain"))
     shutil.rmtree(gone)

@@ -56,7 +56,7 @@ def demo(
         _say("The demo goes on with this machine in place of the two clusters.")
         local = True
     home = Path(tempfile.mkdtemp(prefix="towline-demo-"))
-    os.environ["TOWLINE_HOME"] = str(home)
+    os.environ |= {"TOWLINE_HOME": str(home), "TOWLINE_RUNTIME_DIR": str(home)}
     arguments = ["--", "--tasks", str(tasks)] if workflow == "multicluster_parsl_demo" else []
     code = 0
     try:
@@ -65,7 +65,8 @@ def demo(
             code = _towline("run", str(script), *arguments, shown=shown)
     finally:
         if keep:
-            _say(f"Kept. To go on: export TOWLINE_HOME={home}; towline cluster list")
+            _say(f"Kept. To go on: export TOWLINE_HOME={home} TOWLINE_RUNTIME_DIR={home}")
+            _say("               towline cluster list")
             _say("To remove all: towline testbed down && rm -r $TOWLINE_HOME")
         else:
             _remove(home)

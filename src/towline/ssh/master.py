@@ -50,14 +50,14 @@ class Master:
             folder = runtime_folder()
         except OSError as error:
             raise DefinitionError(
-                "XDG_RUNTIME_DIR", f"no private folder for connections: {error}", "unset it"
+                "TOWLINE_RUNTIME_DIR", f"no private folder for connections: {error}", "unset it"
             ) from error
         self.socket = folder / f"{destination.key}.s"
         self._lock = folder / f"{destination.key}.lock"
         self._record = folder / f"{destination.key}.json"
         if len(os.fsencode(self.socket)) > _SOCKET_PATH_BYTES:
             raise DefinitionError(
-                "XDG_RUNTIME_DIR", f"{folder} is too long for a socket", "set a shorter one"
+                "TOWLINE_RUNTIME_DIR", f"{folder} is too long for a socket", "set a shorter one"
             )
 
     def pid(self) -> int | None:

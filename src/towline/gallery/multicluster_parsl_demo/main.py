@@ -54,12 +54,13 @@ def on_gpu(reduced):
     import time
 
     started = time.time()
+    gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "-")
     return {
         "host": socket.gethostname(),
         "partition": os.environ.get("SLURM_JOB_PARTITION", "-"),
         "started": started,
         "ended": time.time(),
-        "value": f"mean {reduced['value']:.4f} on GPU {os.environ.get('CUDA_VISIBLE_DEVICES', '-')}",
+        "value": f"mean {reduced['value']:.4f} on GPU {gpu}",
     }
 
 
@@ -102,11 +103,10 @@ def main():
         batch_began = time.time()
         results = [future.result() for future in [small(n) for n in range(options.tasks)]]
         seconds = time.time() - batch_began
-        assert [square for _, square in results] == [n * n for n in range(options.tasks)]
-        hosts = sorted({host for host, _ in results})
+        hosts = ", ".join(sorted({host for host, _ in results}))
         print(f"\n{last.result()['value']}")
         print(f"first result after {first:.1f} s")
-        print(f"{options.tasks} small tasks on {', '.join(hosts)}: {options.tasks / seconds:.0f} tasks/s")
+        print(f"{options.tasks} small tasks on {hosts}: {options.tasks / seconds:.0f} tasks/s")
 
 
 if __name__ == "__main__":

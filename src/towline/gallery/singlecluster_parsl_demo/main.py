@@ -22,7 +22,8 @@ def greet(name):
 @parsl.bash_app(executors=[LABEL])
 def greet_from_nodes(name, nodes, partition, stdout=None):
     """Say hello from each node: srun, started on the controller."""
-    return f'srun -N{nodes} -n{nodes} -p {partition} -t 2 sh -c \'echo "Hello $0 from $(hostname)"\' {name}'
+    greeting = """sh -c 'echo "Hello $0 from $(hostname)"'"""
+    return f"srun -N{nodes} -n{nodes} -p {partition} -t 2 {greeting} {name}"
 
 
 @parsl.python_app(executors=[LABEL])
