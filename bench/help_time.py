@@ -1,6 +1,6 @@
 """Seconds of ``towline --help`` as a whole process, against an empty Python process.
 
-    python bench/help_time.py [--runs N]
+python bench/help_time.py [--runs N]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Run every benchmark one after the other; each prints its ratios.
 
-    make bench
+make bench
 """
 
 from __future__ import annotations
