@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from towline.ssh import Connection
 from towline.testbed import Testbed
 
 from .remains import remains
-from .towline_run import TowlineRun
+from .towline_run import TowlineRun, towline
 from .waiting import until
 
 Start = Callable[..., TowlineRun]
@@ -37,6 +35,12 @@ def definition(testbed: Testbed, name: str, **facts: Any) -> ClusterDefinition:
     """Return a definition of one of the testbed's hosts."""
     stated = {"name": name, "host": name, "connections_per_minute": 600}
     return ClusterDefinition(**{**stated, "ssh_config": str(testbed.ssh_config), **facts})
+
+
+def redefine(testbed: Testbed, name: str, **facts: Any) -> None:
+    """Define one of the testbed's clusters anew."""
+    ClusterStore().remove(name)
+    ClusterStore().add(definition(testbed, name, **facts))
 
 
 @pytest.fixture
@@ -77,14 +81,7 @@ def nothing_left(home: Path, clusters: Testbed) -> NothingLeft:
         until(none, "nothing to be left", lambda: left, seconds)
         if run is None:
             return
-        asked = subprocess.run(
-            [sys.executable, "-m", "towline", "run", "leftovers", str(run.folder.number)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert asked.returncode == 0, asked.stdout + asked.stderr
+        towline("run", "leftovers", str(run.folder.number))
         assert run.folder.ledger.open_entries() == []
 
     return check

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
 
 from towline.testbed import Testbed
 
-from .conftest import NothingLeft, Start
-from .remains import processes_here, shared_connections
+from .conftest import NothingLeft, Start, redefine
+from .remains import on_cluster, processes_here, shared_connections
 from .scripts import on_both, stream
-from .towline_run import TowlineRun
+from .towline_run import TowlineRun, towline
+from .waiting import until
 
 COUNT = 16
+
+LEASE_SECONDS = 10
 
 
 def started(start: Start) -> TowlineRun:
@@ -57,6 +61,60 @@ def test_a_killed_supervisor_leaves_nothing(start: Start, nothing_left: NothingL
     assert ended.exit_code == 6, ended
     assert "supervisor vanished" in ended.words
     assert "leftovers: none" in ended.words
+    nothing_left(run)
+
+
+def test_a_script_that_is_killed_while_it_prepares_leaves_nothing(
+    start: Start, nothing_left: NothingLeft
+) -> None:
+    """Links are up, environments on their way; nothing was submitted yet."""
+    run = start(stream(COUNT), on_both())
+    script = run.wait_for("running").facts["pid"]
+    run.wait_for("link", state="up")
+    kill(script)
+    ended = run.end()
+    assert ended.exit_code == 1, ended
+    assert "leftovers: none" in ended.words
+    nothing_left(run)
+
+
+def test_a_run_that_is_interrupted_leaves_nothing(start: Start, nothing_left: NothingLeft) -> None:
+    """Ctrl-C: the script cleans up by itself, and the exit code is the shell's for SIGINT."""
+    run = started(start)
+    run.process.send_signal(signal.SIGINT)
+    ended = run.end()
+    assert ended.exit_code == 130, ended
+    assert "leftovers: none" in ended.words
+    nothing_left(run)
+
+
+def test_a_workspace_that_is_gone_for_good_leaves_nothing_running(
+    clusters: Testbed, home: Path, start: Start, nothing_left: NothingLeft
+) -> None:
+    """No goodbye reaches the clusters: leases end the jobs there; the logs wait to be fetched."""
+    for name in clusters.clusters:
+        redefine(clusters, name, lease_seconds=LEASE_SECONDS)
+    run = started(start)
+    with clusters.cut("onprem"), clusters.cut("cloud"):
+        while alive := processes_here(home):
+            for pid, _ in alive:
+                with contextlib.suppress(ProcessLookupError):
+                    kill(pid)
+            run.process.poll()
+    running: list[str] = []
+
+    def ended() -> bool:
+        running[:] = [
+            line
+            for cluster in clusters.clusters.values()
+            for line in on_cluster(clusters, cluster)
+            if "folder" not in line
+        ]
+        return not running
+
+    until(ended, "the leases to end everything", lambda: running, LEASE_SECONDS + 60)
+    towline("run", "cancel", str(run.folder.number))
+    assert run.events("ended", state="lost")
     nothing_left(run)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from towline.clusters import ClusterDefinition, ClusterStore
+from towline.clusters import ClusterStore
 from towline.testbed import Testbed
 
-from .conftest import NothingLeft, Start, definition
+from .conftest import NothingLeft, Start, definition, redefine
 from .towline_run import Ended
 
 LOAD = """\
@@ -35,14 +35,6 @@ def said(ended: Ended, exit_code: int, *words: str) -> None:
     assert "loaded" not in ended.output
 
 
-def redefine(testbed: Testbed, **facts: Any) -> ClusterDefinition:
-    """Define onprem anew."""
-    ClusterStore().remove("onprem")
-    cluster = definition(testbed, "onprem", **facts)
-    ClusterStore().add(cluster)
-    return cluster
-
-
 def test_an_unknown_host_key_is_shown_with_the_command_that_accepts_it(
     clusters: Testbed, start: Start, nothing_left: NothingLeft, tmp_path: Path
 ) -> None:
@@ -55,7 +47,7 @@ def test_an_unknown_host_key_is_shown_with_the_command_that_accepts_it(
             clusters.ssh_config.read_text(),
         )
     )
-    redefine(clusters, ssh_config=str(config))
+    redefine(clusters, "onprem", ssh_config=str(config))
     ended = start(LOAD, executors()).end()
     said(ended, 3, "cluster onprem", "SHA256:", "next:", "towline cluster login onprem")
     nothing_left(ended.run)
@@ -65,7 +57,7 @@ def test_a_wrong_user_is_told_from_a_wrong_host(
     clusters: Testbed, start: Start, nothing_left: NothingLeft
 ) -> None:
     """The host answers, and does not take the key for this user."""
-    redefine(clusters, user="nosuchuser")
+    redefine(clusters, "onprem", user="nosuchuser")
     ended = start(LOAD, executors()).end()
     said(ended, 3, "cluster onprem", "nosuchuser", "publickey", "next:")
     nothing_left(ended.run)

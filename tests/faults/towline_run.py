@@ -137,5 +137,19 @@ class TowlineRun:
         return path.read_text(errors="replace") if path.exists() else ""
 
 
+def towline(*words: str, seconds: float = SECONDS) -> str:
+    """Run a ``towline`` command that must succeed; return what it wrote."""
+    asked = subprocess.run(
+        [sys.executable, "-m", "towline", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert asked.returncode == 0, f"towline {words}: {asked.stdout}{asked.stderr}"
+    return asked.stdout
+
+
 def _newest() -> RunFolder | None:
     return next(iter(RunFolder.all()), None)

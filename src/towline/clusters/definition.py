@@ -85,6 +85,12 @@ class ClusterDefinition(BaseModel):
         ge=1,
         description="New SSH connections a minute at most; sites ban hosts that hammer.",
     )
+    lease_seconds: int = Field(
+        default=900,
+        ge=10,
+        description="Seconds for which a run's jobs go on without the workspace; then they are "
+        "ended from the controller.",
+    )
 
     @model_validator(mode="after")
     def _host_fits_type(self) -> ClusterDefinition:

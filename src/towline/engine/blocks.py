@@ -101,9 +101,13 @@ class Block:
         return self.state is not BlockState.ENDED
 
     def parsl_status(self) -> JobStatus:
-        """Return the block's state in Parsl's words; a cancelled block counts as gone at once."""
+        """Return the block's state in Parsl's words.
+
+        A block that we cancel counts as gone at once, and as scaled in: for ``CANCELLED`` Parsl
+        would blame the site when no worker had come yet.
+        """
         if self.cancel_wanted:
-            return JobStatus(JobState.CANCELLED, self.reason or None)
+            return JobStatus(JobState.SCALED_IN, self.reason or None)
         if self.state is BlockState.ENDED:
             return JobStatus(
                 self.outcome or JobState.FAILED,

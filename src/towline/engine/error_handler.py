@@ -11,10 +11,14 @@ from towline.engine.ledger import Report
 from towline.errors import SubmitRefused
 
 FAILURES = 3
-"""So many blocks in a row must fail before a single worker came, to give an executor up."""
+"""So many blocks in a row must end before a single worker came, to give an executor up."""
 
-BAD = frozenset({JobState.FAILED, JobState.MISSING})
-NEUTRAL = frozenset({JobState.CANCELLED, JobState.SCALED_IN})
+BARREN = JobState.MISSING
+"""Parsl's word for a block that ended, however, before a worker came. A block that failed later
+had worked: its tasks pay with their retries, and the next one may do better."""
+
+OURS = JobState.SCALED_IN
+"""We ended the block ourselves: no verdict on the site."""
 
 Handler = Callable[[Any, dict[str, JobStatus]], None]
 
@@ -23,11 +27,11 @@ def verdict(states: Sequence[JobState]) -> bool:
     """Return whether blocks in this order of their numbers mean that no block will ever work.
 
     Args:
-        states: of all blocks so far; ``MISSING`` is a block that ended before a worker came.
+        states: of all blocks so far.
 
     """
-    counted = [state for state in states if state not in NEUTRAL]
-    return len(counted) >= FAILURES and all(state in BAD for state in counted[-FAILURES:])
+    counted = [state for state in states if state is not OURS]
+    return len(counted) >= FAILURES and all(state is BARREN for state in counted[-FAILURES:])
 
 
 def block_error_handler(cluster: str, report: Report, refused: Callable[[], str | None]) -> Handler:
@@ -61,6 +65,6 @@ def block_error_handler(cluster: str, report: Report, refused: Callable[[], str 
 def _last_words(statuses: Sequence[JobStatus]) -> str:
     last = statuses[-1]
     said = [last.message or "", last.stderr_summary or ""]
-    return f"{FAILURES} blocks in a row failed before a worker came; the last one: " + (
+    return f"{FAILURES} blocks in a row ended before a worker came; the last one: " + (
         " ".join(part.strip() for part in said if part.strip()) or "it said nothing"
     )

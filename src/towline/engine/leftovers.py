@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,11 @@ from towline.engine.site_names import job_prefix
 from towline.engine.slurm import Slurm
 from towline.errors import SiteError
 from towline.ssh import Connection, quote
+
+JOBS_END_SECONDS = 45.0
+"""For cancelled jobs to end; Slurm's default gives their processes 30 s."""
+
+LOOK_SECONDS = 0.5
 
 TAG = re.compile(r"r\d+-[0-9a-f]{8}")
 
@@ -53,7 +59,7 @@ def find(
             kind, tag, what, detail = line.removeprefix("@@").split("|", 3)
             found.append(Leftover(cluster, tag, kind, what, detail))
     if facts.scheduler == "slurm":
-        found += [job for tag in tags for job in _jobs(connection, cluster, tag)]
+        found += [job for tag in tags for job in _jobs(connection, cluster, facts, tag)]
     return found
 
 
@@ -77,9 +83,7 @@ def remove(
 
     """
     if facts.scheduler == "slurm":
-        ids = [job.what for tag in tags for job in _jobs(connection, cluster, tag)]
-        if ids:
-            connection.run(Slurm().cancel_script(ids), timeout=45)
+        _end_jobs(connection, cluster, facts, tags)
     folders = {f"{facts.root}/envs", *environment_folders}
     script = _REMOVE.replace("@ROOT@", quote(facts.root)) + _loop(tags)
     script += "".join(
@@ -88,8 +92,23 @@ def remove(
     connection.run(script, timeout=60, check=True)
 
 
-def _jobs(connection: Connection, cluster: str, tag: str) -> list[Leftover]:
-    slurm = Slurm()
+def _end_jobs(
+    connection: Connection, cluster: str, facts: ClusterFacts, tags: Sequence[str]
+) -> None:
+    """Cancel jobs and wait for their end: until then they write into the folders."""
+    deadline = time.monotonic() + JOBS_END_SECONDS
+    cancelled: set[str] = set()
+    while jobs := [job.what for tag in tags for job in _jobs(connection, cluster, facts, tag)]:
+        if new := [job for job in jobs if job not in cancelled]:
+            connection.run(Slurm(facts).cancel_script(new), timeout=45)
+            cancelled.update(new)
+        if time.monotonic() > deadline:
+            return  # whoever looks finds them
+        time.sleep(LOOK_SECONDS)
+
+
+def _jobs(connection: Connection, cluster: str, facts: ClusterFacts, tag: str) -> list[Leftover]:
+    slurm = Slurm(facts)
     answer = connection.run(slurm.list_script(job_prefix(tag)), timeout=45)
     try:
         jobs = slurm.read_list(answer.stdout)

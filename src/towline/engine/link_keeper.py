@@ -15,9 +15,6 @@ from towline.errors import LinkLost, TowlineError
 from towline.link import Link
 from towline.ssh import Connection, quote
 
-LEASE_SECONDS = 900
-"""So long may the workspace be gone before the agent ends the run's jobs and leaves."""
-
 RETRY_SECONDS = 5.0
 
 
@@ -29,6 +26,7 @@ class LinkKeeper:
     cluster is cancelled, Parsl tries their tasks again on new ones, and those use a new link.
 
     Args:
+        lease_seconds: so long may the workspace be gone before the agent ends the run's jobs.
         replace_workers: cancels all blocks; returns how many.
 
     """
@@ -40,6 +38,7 @@ class LinkKeeper:
         tag: str,
         facts: ClusterFacts,
         python: str,
+        lease_seconds: int,
         report: Report,
         replace_workers: Callable[[], int],
     ) -> None:
@@ -48,6 +47,7 @@ class LinkKeeper:
         self._tag = tag
         self._facts = facts
         self._python = python
+        self._lease_seconds = lease_seconds
         self._report = report
         self._replace_workers = replace_workers
         self._lock = threading.Lock()
@@ -69,7 +69,7 @@ class LinkKeeper:
             python=self._python,
             root=self._facts.root,
             thing=f"link to {self._cluster}",
-            lease_seconds=LEASE_SECONDS,
+            lease_seconds=self._lease_seconds,
             on_event=self._on_event,
         )
         link.start()

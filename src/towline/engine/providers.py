@@ -12,13 +12,17 @@ from towline.engine.controller import ControllerBatch, ControllerProcesses
 from towline.engine.definitions import ExecutorDefinition
 from towline.engine.over_ssh import OverSSH
 from towline.engine.site import Site
-from towline.engine.slurm import Slurm
+from towline.engine.slurm import Slurm, path_line
 
 
 class SlurmOverSSH(OverSSH, SlurmProvider):
     """Parsl's SlurmProvider with its commands on a controller behind SSH."""
 
     submit_command = "sbatch"
+
+    def submit_shell(self, options: str, job_name: str) -> str:
+        """Return the lines that find and run ``sbatch``."""
+        return path_line(self._site.facts) + super().submit_shell(options, job_name)
 
 
 class ControllerOverSSH(OverSSH, ControllerBatch):
@@ -59,7 +63,7 @@ def slurm_provider(site: Site, label: str, wanted: ExecutorDefinition) -> SlurmO
         directives.append(f"#SBATCH --reservation={wanted.reservation}")
     return SlurmOverSSH(
         site,
-        site.batch(Slurm()),
+        site.batch(Slurm(site.facts)),
         label,
         partition=wanted.partition,
         account=wanted.account,

@@ -127,6 +127,7 @@ class Site:
             self.tag,
             self.facts,
             python,
+            self.definition.lease_seconds,
             self._report,
             replace_workers=self._replace_workers,
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Sequence
 
 from parsl.jobs.states import JobState
 
+from towline.clusters import ClusterFacts
 from towline.engine.blocks import BlockState
 from towline.engine.scheduler import NotObserved, Observation, Refusal
 from towline.ssh import quote
@@ -45,13 +47,22 @@ UNCERTAIN = re.compile(
 
 
 class Slurm:
-    """Slurm's commands over SSH, as a :class:`~towline.engine.scheduler.Scheduler`."""
+    """Slurm's commands over SSH, as a :class:`~towline.engine.scheduler.Scheduler`.
+
+    Args:
+        facts: of the cluster; they know where a site keeps commands that are not on the PATH.
+
+    """
 
     name = "slurm"
+
+    def __init__(self, facts: ClusterFacts | None = None) -> None:
+        self._path = path_line(facts) if facts else ""
 
     def list_script(self, prefix: str) -> str:
         """Return a script that lists this user's jobs, ended ones of the last minutes too."""
         return (
+            f"{self._path}"
             f'out=$({_bounded("squeue")} --noheader --states=all --user="$(id -un)" '
             "--format='%i|%T|%r|%N|%j') || { echo '@@failed'; exit 0; }\n"
             f"printf '%s\\n' \"$out\" | awk -F'|' -v p={quote(prefix)} 'index($5, p) == 1'\n"
@@ -71,7 +82,7 @@ class Slurm:
             f"{_bounded('scontrol')} -o show job {quote(job_id)} 2>&1 || :\n" for job_id in job_ids
         )
         return (
-            f"{scontrol}{_bounded('sacct')} -X -n -P -j {quote(','.join(job_ids))} "
+            f"{self._path}{scontrol}{_bounded('sacct')} -X -n -P -j {quote(','.join(job_ids))} "
             "-o JobIDRaw,State,Reason,NodeList,JobName 2>/dev/null | sed 's/^/@@sacct|/'\n"
             "echo '@@end'\n"
         )
@@ -101,7 +112,7 @@ class Slurm:
 
     def cancel_script(self, job_ids: Sequence[str]) -> str:
         """Return a script that cancels jobs; tells when the controller did not take it."""
-        return f"{_bounded('scancel')} {quote(*job_ids)}\n"
+        return f"{self._path}{_bounded('scancel')} {quote(*job_ids)}\n"
 
     def read_refusal(self, words: str) -> Refusal:
         """Read sbatch's standard error."""
@@ -112,6 +123,12 @@ class Slurm:
             certain=not uncertain,
             transient=uncertain or bool(TRANSIENT.search(text)),
         )
+
+
+def path_line(facts: ClusterFacts) -> str:
+    """Return the sh line that puts Slurm's commands on the PATH, where a profile alone does."""
+    folder = posixpath.dirname(facts.tools.get("sbatch", ""))
+    return f"PATH=$PATH:{quote(folder)}; export PATH\n" if folder else ""
 
 
 def _bounded(command: str) -> str:
