@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import tarfile
 from pathlib import Path
+from typing import Any
 
 from towline.errors import CopyFailed
+
+
+def _with_filters() -> Any:
+    """Return a ``tarfile`` that checks members; Debian 12's Python 3.11.2 has none of its own."""
+    own = hasattr(tarfile, "data_filter")
+    return tarfile if own else importlib.import_module("backports.tarfile")
+
+
+_tarfile = _with_filters()
 
 
 def unpack(archive: Path, folder: Path) -> tuple[str, ...]:
@@ -15,19 +26,15 @@ def unpack(archive: Path, folder: Path) -> tuple[str, ...]:
     folder, devices, pipes. Nothing becomes writable for others.
 
     Raises:
-        CopyFailed: the archive is damaged, or this Python cannot unpack safely.
+        CopyFailed: the archive is damaged.
 
     """
-    if not hasattr(tarfile, "data_filter"):
-        raise CopyFailed(
-            "Python", "is too old to unpack a folder safely", "use Python 3.10.12, 3.11.4 or later"
-        )
     skipped: list[str] = []
 
     def safe(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
         try:
-            allowed = tarfile.data_filter(member, path)
-        except tarfile.FilterError:
+            allowed: tarfile.TarInfo = _tarfile.data_filter(member, path)
+        except _tarfile.FilterError:
             skipped.append(member.name)
             return None
         least = 0o700 if member.isdir() else 0o600
@@ -35,8 +42,8 @@ def unpack(archive: Path, folder: Path) -> tuple[str, ...]:
 
     folder.mkdir()
     try:
-        with tarfile.open(archive, "r:") as tar:
+        with _tarfile.open(archive, "r:") as tar:
             tar.extractall(folder, filter=safe)  # noqa: S202 - `safe` checks every member
-    except tarfile.TarError as error:
+    except _tarfile.TarError as error:
         raise CopyFailed(str(folder), f"the archive is damaged: {error}") from error
     return tuple(skipped)
