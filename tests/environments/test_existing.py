@@ -78,7 +78,7 @@ def test_a_python_that_crashes_is_quoted(machine, fake_python):
 
 
 def test_a_folder_without_python_is_said(machine):
-    with pytest.raises(InterpreterMissing, match=r"there is no \S*/nowhere/bin/python or \S*/python3"):
+    with pytest.raises(InterpreterMissing, match=r"there is no \S*/nowhere/bin/python or "):
         tried(existing(prefix="~/nowhere"), machine)
 
 

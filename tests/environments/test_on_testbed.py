@@ -131,7 +131,9 @@ def test_a_full_disk_is_said_and_nothing_half_made_stays(reach, healthy_testbed)
     cluster.realise(request)
 
 
-def test_a_cut_connection_leaves_nothing_and_the_next_try_succeeds(reach, healthy_testbed):
+def test_a_cut_connection_leaves_nothing_and_the_next_try_succeeds(
+    reach, healthy_testbed, monkeypatch
+):
     """The push is cut in its middle, as when a laptop is closed."""
     cluster = reach("cloud")
     request = EnvironmentRequest(packages=("parsl", "hypothesis"))
@@ -141,11 +143,17 @@ def test_a_cut_connection_leaves_nothing_and_the_next_try_succeeds(reach, health
         if facts.get("state") == "pushing" and facts["done"] and not cut:
             cut.append(healthy_testbed.cut("cloud"))
 
+    monkeypatch.setattr("towline.environments.push.SILENCE_SECONDS", 3)
     with pytest.raises(Exception, match="cloud") as raised:
         realise(request, cluster.connection, cluster.facts, cluster="cloud", report=report)
     assert type(raised.value).__name__ in ("ConnectionDropped", "CopyFailed")
     healthy_testbed.restore("cloud")
     cluster.connection.open(fresh=True, patient=True)
+    # sshd there has not noticed: the far side ends by itself.
+    wait = "for i in $(seq 60); do pgrep -u $(id -u) -x tar || exit 0; sleep 0.5; done; exit 1"
+    assert cluster.connection.run(wait, timeout=60).exit_code == 0
+    left = cluster.connection.run("ls -d ~/.towline/envs/*.tmp.* 2>/dev/null").stdout
+    assert left == ""
     cluster.realise(request)
     names = [held.name for held in list_environments(cluster.connection, cluster.facts)]
     assert not [name for name in names if ".tmp." in name]

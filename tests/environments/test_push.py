@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -116,6 +117,30 @@ def test_a_connection_that_dies_in_the_middle_leaves_nothing(layer, archive, mac
     machine.argv = dying
     with pytest.raises((ReachError, CopyFailed)):
         bring(layer, archive, machine)
+    assert names(envs) == []
+
+
+def test_a_far_side_that_hears_nothing_more_gives_up_by_itself(
+    layer, archive, machine, envs, monkeypatch
+):
+    """As when the network is gone and nobody tells the daemon there: its input stays open."""
+    monkeypatch.setattr("towline.environments.push.SILENCE_SECONDS", 2)
+    fifo = machine.home / "way"
+    os.mkfifo(fifo)
+    open_end = os.open(fifo, os.O_RDWR)
+    login = machine.argv
+    far = []
+
+    def lost(command):
+        far.append(subprocess.Popen(login(command), stdin=open_end, stdout=subprocess.PIPE))
+        return ["sh", "-c", f"head -c 1500000 >'{fifo}'; exit 255"]
+
+    machine.argv = lost
+    with pytest.raises(ReachError):
+        bring(layer, archive, machine)
+    said = far[0].communicate(timeout=60)[0]
+    os.close(open_end)
+    assert b"@@refused=tar" in said
     assert names(envs) == []
 
 

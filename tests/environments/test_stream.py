@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import signal
+import subprocess
 
 import pytest
 
@@ -43,10 +44,16 @@ def test_a_flood_of_words_does_not_stop_the_stream(body):
     assert len(answer.stdout) == len(answer.stderr) == 1024 * 1024
 
 
-def test_silence_is_ended_and_nothing_runs_on(body, tmp_path):
+def test_silence_is_ended_and_nothing_runs_on(body, monkeypatch):
     """Neither reads nor says anything: as when a network swallows all packets."""
-    command = f"echo $$ >{tmp_path}/pid; exec sleep 1000"
+    started = []
+
+    class Watched(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Watched)
     with pytest.raises(ConnectionDropped, match="took no byte and said nothing for 1 s"):
-        send(["sh", "-c", command], body, silence=1.0)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
+        send(["sleep", "1000"], body, silence=1.0)
+    assert [process.returncode for process in started] == [-signal.SIGKILL]

@@ -26,6 +26,8 @@ class Installed:
     """Normalised, as in ``typing-extensions``."""
     version: str
     distribution: Distribution
+    stated_needs: tuple[str, ...] | None = None
+    """Requirement lines, where they were at hand when the name was read."""
 
     @cached_property
     def site(self) -> Path:
@@ -41,7 +43,8 @@ class Installed:
     @cached_property
     def requirements(self) -> tuple[Requirement, ...]:
         """What it says it needs; lines that nobody can read are passed over, as pip did."""
-        return tuple(_requirements(self.distribution.requires or ()))
+        lines = self.stated_needs
+        return tuple(_requirements(self.distribution.requires or () if lines is None else lines))
 
     @cached_property
     def requested(self) -> bool:
@@ -105,7 +108,10 @@ def installed_here(path: Iterable[str] | None = None) -> dict[str, Installed]:
         if metadata is None or not metadata["Name"]:
             continue  # a half-removed folder without metadata
         name = canonicalize_name(metadata["Name"])
-        new = Installed(name, metadata["Version"] or "0", distribution)
+        needs = metadata.get_all("Requires-Dist")  # absent in an egg-info, which has a file for it
+        new = Installed(
+            name, metadata["Version"] or "0", distribution, tuple(needs) if needs else None
+        )
         if name not in found or (_is_stray(found[name]) and not _is_stray(new)):
             found[name] = new
     return found

@@ -19,7 +19,7 @@ from towline.errors import (
 )
 
 SILENCE_SECONDS = 120
-"""Without a byte in either direction for this long, a push is given up."""
+"""Without a byte for this long, each side gives a push up."""
 
 BLOCK_KB = 4
 """What the smallest file takes on a disk, in KiB."""
@@ -59,6 +59,7 @@ def push(
         name=layer.name,
         need_kb=str(need_kb),
         need_files=str(archive.files),
+        silence=str(SILENCE_SECONDS),
         finish=layer.finish or ":",
     ).encode()
     # One line that every login shell reads alike, csh and fish included; it takes the program from

@@ -1,5 +1,6 @@
 # Take a gzipped tar file from stdin and switch it in as root/name, whole or not at all.
-# Set in front: root, name, need_kb, need_files, finish (sh text run in the new folder, as $1).
+# Set in front: root, name, need_kb, need_files, silence (seconds), finish (sh text run in the new
+# folder, as $1).
 # Answers, each once: @@installed=, @@already=, or @@refused= with a reason:
 #   mkdir MESSAGE, space FREE_KB, files FREE, tar MESSAGE, finish EXIT_CODE
 
@@ -21,7 +22,27 @@ new=$(mktemp -d "$target.tmp.XXXXXX" 2>&1) || refuse mkdir "$new"
 trap 'rm -rf "$new"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 
-said=$(tar -xzof - -C "$new" 2>&1) || refuse tar "$(echo "$said" | head -n 3 | tr '\n' ' ')"
+# Of a connection that broke the daemon here may learn hours later. gzip is what waits for bytes, so
+# it is what is ended when none come.
+watch() {
+    idle=0 last=
+    while [ "$idle" -lt "$silence" ] && [ -d "$new" ]; do
+        sleep 1
+        reader=$(cat "$new/.reader" 2>/dev/null)
+        [ -z "$reader" ] || now=$(grep rchar "/proc/$reader/io" 2>/dev/null) || return
+        if [ "$now" = "$last" ]; then idle=$((idle + 1)); else idle=0 last=$now; fi
+    done
+    kill "$reader"
+}
+unpack() {
+    { sh -c 'echo $$ >"$0"; exec gzip -dc' "$new/.reader"; echo $? >"$new/.reader-code"; } |
+        tar -xof - -C "$new"
+}
+now=
+watch <&- >/dev/null 2>&1 &
+said=$(unpack 2>&1) && [ "$(cat "$new/.reader-code")" = 0 ] ||
+    refuse tar "$(echo "$said" | head -n 3 | tr '\n' ' ')"
+rm -f "$new/.reader" "$new/.reader-code"
 # The archive's end was read or tar had failed; its own last file says so once more.
 [ -e "$new/lock.json" ] || refuse tar the archive broke off
 sh -c "$finish" finish "$new" "$target" || refuse finish $?
