@@ -3,12 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench docs setup clean
+.PHONY: demo test check bench docs setup setup-system clean
 
-demo: $(VENV)/.base .setup-system
+demo: $(VENV)/.base setup-system
 	@$(BIN)/towline demo
 
-test: $(VENV)/.test .setup-system
+test: $(VENV)/.test setup-system
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.check
@@ -16,13 +16,13 @@ check: $(VENV)/.check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
-bench: $(VENV)/.test .setup-system
+bench: $(VENV)/.test setup-system
 	@$(BIN)/python bench/run_all.py
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-setup: $(VENV)/.base .setup-system
+setup: $(VENV)/.base setup-system
 
 $(VENV)/bin/python:
 	@scripts/make_venv "$(PYTHON)" $(VENV)
@@ -45,8 +45,8 @@ $(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/python -m pip install -q -e '.[docs]'
 	@touch $@ $(VENV)/.base
 
-.setup-system: scripts/setup_system
-	@scripts/setup_system && touch $@
+setup-system:
+	@scripts/setup_system
 
 clean:
-	rm -rf $(VENV) .setup-system build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

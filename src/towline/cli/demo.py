@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,7 @@ def demo(
     home = Path(tempfile.mkdtemp(prefix="towline-demo-"))
     os.environ |= {"TOWLINE_HOME": str(home), "TOWLINE_RUNTIME_DIR": str(home)}
     arguments = ["--", "--tasks", str(tasks)] if workflow == "multicluster_parsl_demo" else []
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # clean up all the same
     code = 0
     try:
         with _local_clusters() if local else _testbed(home, keep=keep):
@@ -82,13 +84,14 @@ def _towline(*words: str, shown: str = "", quiet: bool = False) -> int:
 
     """
     _say(f"$ towline {shown or ' '.join(words)}")
-    try:
-        return subprocess.run(
-            [sys.executable, "-m", "towline", *words],
-            stdout=subprocess.DEVNULL if quiet else None,
-        ).returncode
-    except KeyboardInterrupt:
-        return 130  # the command got the Ctrl-C too, and has cleaned up after itself
+    command = subprocess.Popen(
+        [sys.executable, "-m", "towline", *words], stdout=subprocess.DEVNULL if quiet else None
+    )
+    while True:
+        try:
+            return command.wait()
+        except KeyboardInterrupt:
+            continue  # the command got the Ctrl-C too, and cleans up after itself
 
 
 @contextmanager
@@ -96,8 +99,8 @@ def _testbed(home: Path, *, keep: bool) -> Iterator[None]:
     """Boot the two clusters and define them; take them down unless they are to be kept."""
     _say("Booting two Slurm clusters on this machine; only SSH to their controllers goes in.")
     until = [] if keep else ["--end-with", str(os.getpid())]
-    if _towline("testbed", "up", *until, shown="testbed up", quiet=True):
-        raise typer.Exit(7)
+    if code := _towline("testbed", "up", *until, shown="testbed up", quiet=True):
+        raise typer.Exit(code)
     config = home / "state" / "testbed" / "ssh_config"
     try:
         for name in ("onprem", "cloud"):

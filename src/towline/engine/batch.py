@@ -7,9 +7,11 @@ in one command, one poll for all blocks, slower while nothing changes.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from parsl.jobs.states import JobState, JobStatus
 
@@ -60,6 +62,7 @@ class BatchThread:
         self._blocks: dict[str, Block] = {}
         self._senders: dict[str, Callable[[Block], str]] = {}
         self._strays: set[str] = set()
+        self._cancelled: set[str] = set()
         self._changed = threading.Condition()
         self._closing = False
         self._poll_pause = POLL_FIRST
@@ -153,17 +156,27 @@ class BatchThread:
                 waiting = [
                     block for block in self._blocks.values() if block.state is BlockState.WAITING
                 ]
-            try:
-                for block in waiting:
-                    self._submit(block)
-                if time.monotonic() >= self._next_poll:
-                    self._poll()
-                    self._cancel()
-                self._complain("")
-            except Exception as error:  # a thread that dies would leave its jobs to nobody
+            troubles = [self._try(partial(self._submit, block)) for block in waiting]
+            if time.monotonic() >= self._next_poll:
+                troubles += [self._try(self._poll), self._try(self._cancel)]
+            trouble = next(filter(None, troubles), "")
+            if trouble:
                 self._not_before = time.monotonic() + RETRY_SECONDS
-                expected = isinstance(error, TowlineError | NotObserved)
-                self._complain(str(error) if expected else f"{type(error).__name__}: {error}")
+            self._complain(trouble)
+
+    def _try(self, step: Callable[[], None]) -> str:
+        """Take a step; return what went wrong, in words, or nothing.
+
+        Nothing that goes wrong with one block may keep the others from being watched, and a thread
+        that died would leave its jobs to nobody.
+        """
+        try:
+            step()
+        except (TowlineError, NotObserved) as error:
+            return str(error)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return ""
 
     def _pause(self) -> float:
         """Return the seconds until there is something to do; the lock is held."""
@@ -180,9 +193,9 @@ class BatchThread:
     def _complain(self, text: str) -> None:
         """Report that the scheduler cannot be asked, once, and once that it can again."""
         if text and text != self._complaint:
-            self._report("warning", cluster=self.cluster, text=text)
+            self._say("warning", text=text)
         elif self._complaint and not text:
-            self._report("recovered", cluster=self.cluster, text="the scheduler answers again")
+            self._say("recovered", text="the scheduler answers again")
         self._complaint = text
 
     # -- submitting ------------------------------------------------------------------------
@@ -211,10 +224,13 @@ class BatchThread:
             self._refused(block, str(error))
             return
         except TowlineError as error:
-            block.permanent = True
-            self._report("error", cluster=self.cluster, executor=block.label, **error.as_dict())
-            self._end(block, JobState.FAILED, str(error))
+            self._say("error", executor=block.label, **error.as_dict())
+            self._end(block, JobState.FAILED, str(error), permanent=True)
             return
+        except Exception as error:  # the workspace's own trouble, such as a full disk
+            sent = BlockState.UNANSWERED if block.ledger_entry else BlockState.WAITING
+            self._move(block, sent, f"{type(error).__name__}: {error}")
+            raise
         self._adopt(block, job_id)
         self._hurry()
 
@@ -228,13 +244,12 @@ class BatchThread:
             self._move(block, BlockState.WAITING, refusal.words)
             self._not_before = time.monotonic() + RETRY_SECONDS
         else:
-            block.permanent = True
-            self._end(block, JobState.FAILED, refusal.words)
+            self._end(block, JobState.FAILED, refusal.words, permanent=True)
 
     def _adopt(self, block: Block, job_id: str) -> None:
         block.job_id = job_id
-        self._ledger.created(block.ledger_entry, job_id=job_id)
         self._move(block, BlockState.QUEUED)
+        self._ledger.created(block.ledger_entry, job_id=job_id)
 
     def intend(self, block: Block, job_name: str) -> None:
         """Write a job into the ledger, just before it is submitted under this name."""
@@ -245,9 +260,12 @@ class BatchThread:
         )
 
     def _forget(self, block: Block) -> None:
+        """Cross a job out; should it appear all the same, it is nobody's and is cancelled."""
         if block.ledger_entry:
             self._ledger.removed(block.ledger_entry)
             block.ledger_entry = ""
+        if block.alive:
+            block.job_name = ""
 
     # -- watching --------------------------------------------------------------------------
 
@@ -302,7 +320,10 @@ class BatchThread:
         return self._move(block, job.state, block.reason if block.cancel_wanted else job.reason)
 
     def _still_unanswered(self, block: Block) -> None:
-        if time.monotonic() - block.since > UNANSWERED_SECONDS:
+        # counted from the first listing: until the network is back, the script may not have run
+        block.unlisted_since = block.unlisted_since or time.monotonic()
+        if time.monotonic() - block.unlisted_since > UNANSWERED_SECONDS:
+            block.unlisted_since = 0.0
             self._forget(block)
             self._move(block, BlockState.WAITING, "the submission left no job; trying again")
 
@@ -344,18 +365,23 @@ class BatchThread:
         ids = [*doomed, *sorted(self._strays)]
         if ids:
             self._connection.run(self._scheduler.cancel_script(ids), timeout=45)
-            self._hurry()
+            if not self._cancelled.issuperset(ids):  # a job may take its time to end
+                self._hurry()
+            self._cancelled.update(ids)
 
-    def _end(self, block: Block, outcome: JobState, reason: str) -> None:
+    def _end(
+        self, block: Block, outcome: JobState, reason: str, *, permanent: bool = False
+    ) -> None:
         if block.cancel_wanted:
             outcome = JobState.CANCELLED
         fetch_output(self._connection, block)
         with self._changed:
             news = block.end(outcome, reason)
+            block.permanent = permanent
             self._changed.notify_all()
-        self._forget(block)
         if news:
             self._tell(block)
+        self._forget(block)
 
     def _move(self, block: Block, state: BlockState, reason: str = "") -> bool:
         with self._changed:
@@ -364,10 +390,14 @@ class BatchThread:
             self._tell(block)
         return news
 
+    def _say(self, event: str, **facts: object) -> None:
+        """Report; a full disk or a closed pipe must not keep jobs from being watched."""
+        with contextlib.suppress(Exception):
+            self._report(event, cluster=self.cluster, **facts)
+
     def _tell(self, block: Block) -> None:
-        self._report(
+        self._say(
             "block",
-            cluster=self.cluster,
             executor=block.label,
             block=block.number,
             state=block.state.value,

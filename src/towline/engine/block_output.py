@@ -28,9 +28,9 @@ def fetch_output(connection: Connection, block: Block) -> None:
     )
     try:
         answer = connection.run(script, timeout=20)
-    except TowlineError:
+        stdout, _, stderr = answer.stdout.partition(f"\n{_MARK}\n")
+        Path(block.local_stdout).parent.mkdir(parents=True, exist_ok=True)
+        Path(block.local_stdout).write_text(stdout, encoding="utf-8")
+        Path(block.local_stderr).write_text(stderr, encoding="utf-8")
+    except (TowlineError, OSError):
         return
-    stdout, _, stderr = answer.stdout.partition(f"\n{_MARK}\n")
-    Path(block.local_stdout).parent.mkdir(parents=True, exist_ok=True)
-    Path(block.local_stdout).write_text(stdout, encoding="utf-8")
-    Path(block.local_stderr).write_text(stderr, encoding="utf-8")

@@ -62,6 +62,7 @@ class Block:
     permanent: bool = False
     cancel_wanted: bool = False
     absences: int = 0
+    unlisted_since: float = 0.0
     attempts: int = 0
     remote_stdout: str = ""
     remote_stderr: str = ""

@@ -71,7 +71,7 @@ class Engine:
         """
         wanted: dict[str, dict[str, ExecutorDefinition]] = {}
         for label, executor in self.file.executors.items():
-            if self.clusters[label].type != "local":
+            if provider_kind(executor, self.clusters[label]) != "local":
                 wanted.setdefault(executor.cluster, {})[label] = executor
         if not wanted:
             return
@@ -87,8 +87,14 @@ class Engine:
             else:
                 self.sites[cluster] = site
 
-        with ThreadPoolExecutor(len(wanted)) as pool:
-            list(pool.map(lambda item: one(*item), wanted.items()))
+        try:
+            with ThreadPoolExecutor(len(wanted)) as pool:
+                list(pool.map(lambda item: one(*item), wanted.items()))
+        except BaseException:
+            self.close()
+            raise
+        for failure in failures[1:]:
+            self.report("error", **failure.as_dict())
         if failures:
             self.close()
             raise failures[0]
@@ -114,18 +120,16 @@ class Engine:
         self._write_completed()
         return Config(executors=[*self.executors, *more_executors], **options)
 
-    @property
-    def broken(self) -> bool:
-        """Whether an interchange died: Parsl's clean-up may then wait for it for ever."""
-        return any(executor.interchange_died for executor in self.executors)
-
     def close(self) -> None:
         """End everything on all clusters at once; safe to call again."""
         with self._lock:
             sites, self.sites = list(self.sites.values()), {}
-        if sites:
-            with ThreadPoolExecutor(len(sites)) as pool:
-                list(pool.map(lambda site: site.close(), sites))
+        # plain threads: an executor takes no more work once the interpreter is ending
+        closing = [threading.Thread(target=site.close, name=f"close {site.name}") for site in sites]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
 
     def _executor(self, label: str, wanted: ExecutorDefinition) -> WatchedExecutor:
         common: dict[str, Any] = {

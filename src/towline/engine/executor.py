@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ from parsl.executors import HighThroughputExecutor
 
 from towline.engine.ledger import Report
 from towline.errors import InterchangeLost
+
+ANSWER_SECONDS = 10
+"""For the interchange to answer one of Parsl's questions; it needs milliseconds."""
 
 
 class WatchedExecutor(HighThroughputExecutor):
@@ -33,6 +37,11 @@ class WatchedExecutor(HighThroughputExecutor):
     def start(self) -> None:
         """Start the interchange and its watch."""
         super().start()
+        # without a limit, a question under way when the interchange dies would hold Parsl's
+        # scaling thread, and so every other executor, for ever
+        self.command_client.run = functools.partial(
+            self.command_client.run, timeout_s=ANSWER_SECONDS
+        )
         threading.Thread(
             target=self._watch, name=f"interchange of {self.label}", daemon=True
         ).start()
@@ -40,7 +49,18 @@ class WatchedExecutor(HighThroughputExecutor):
     def shutdown(self, timeout: float = 10.0) -> None:
         """Shut down; the end of the interchange is expected from now on."""
         self._stopping = True
+        if self.bad_state_is_set and self.provider is not None:
+            # Parsl leaves the blocks of a bad executor alone (Parsl issue 2961)
+            self.provider.cancel(list(self.blocks_to_job_id.values()))
         super().shutdown(timeout)
+
+    def connected_blocks(self) -> list[str]:
+        """Return the blocks whose workers have come; none once the interchange is dead."""
+        return [] if self.interchange_died else list(super().connected_blocks())
+
+    def connected_managers(self) -> list[dict[str, Any]]:
+        """Return the managers; none once the interchange is dead."""
+        return [] if self.interchange_died else list(super().connected_managers())
 
     def _watch(self) -> None:
         code = self.interchange_proc.wait()

@@ -6,6 +6,7 @@ that the job script sets for its own machine.
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
@@ -49,4 +50,5 @@ def remote_launch_command(parsl_command: str = DEFAULT_LAUNCH_CMD) -> str:
 
 def local_launch_command(parsl_command: str = DEFAULT_LAUNCH_CMD) -> str:
     """Return a ``launch_cmd`` for workers on this machine, found without any PATH."""
-    return parsl_command.replace("process_worker_pool.py", f"{sys.executable} -m {POOL_MODULE}")
+    python = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
+    return parsl_command.replace("process_worker_pool.py", f"{python} -m {POOL_MODULE}")

@@ -95,7 +95,12 @@ def remove(
 def _end_jobs(
     connection: Connection, cluster: str, facts: ClusterFacts, tags: Sequence[str]
 ) -> None:
-    """Cancel jobs and wait for their end: until then they write into the folders."""
+    """Cancel jobs and wait for their end: until then they write into the folders.
+
+    A submission that is still under way is ended first, or its job would come when nobody looks.
+    """
+    end_submissions = _END_SUBMISSIONS.replace("@ROOT@", quote(facts.root)) + _loop(tags)
+    connection.run(end_submissions, check=True)
     deadline = time.monotonic() + JOBS_END_SECONDS
     cancelled: set[str] = set()
     while jobs := [job.what for tag in tags for job in _jobs(connection, cluster, facts, tag)]:
@@ -146,6 +151,9 @@ agent() {  # the link's agent in the run folder $1, if it lives
   read pid rest < "$1/link/pid"
   tr '\\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null | grep -qF "${1##*/}" && echo "$pid"
 }
+submissions() {  # processes that submit from the run folder $1, though nobody waits for them
+  find /proc/[0-9]*/cwd -maxdepth 0 -user "$(id -un)" -lname "$1/jobs*" 2>/dev/null | cut -d/ -f3
+}
 """
 
 _COMMON = SHELL_FUNCTIONS + "root=@ROOT@\n"
@@ -155,6 +163,7 @@ _FIND = (
     + """\
 one_run() {
   folder=$root/runs/$tag
+  for pid in $(submissions "$folder"); do echo "@@process|$tag|$pid|submits a job"; done
   if [ -d "$folder" ]; then
     for pid in $(groups "$folder"); do echo "@@process|$tag|$pid|on the controller"; done
     for pid in $(agent "$folder"); do echo "@@agent|$tag|$pid|of the link"; done
@@ -164,6 +173,15 @@ one_run() {
     [ -e "$mark" ] && echo "@@environment mark|$tag|$mark|"
   done
   return 0
+}
+"""
+)
+
+_END_SUBMISSIONS = (
+    _COMMON
+    + """\
+one_run() {
+  for pid in $(submissions "$root/runs/$tag"); do kill -s KILL "$pid" 2>/dev/null || :; done
 }
 """
 )

@@ -11,8 +11,8 @@ from towline.engine.expiry import expiry_script
 from towline.engine.ledger import Report
 from towline.engine.leftovers import SHELL_FUNCTIONS
 from towline.engine.site_names import run_folder_on
-from towline.errors import LinkLost, TowlineError
-from towline.link import Link
+from towline.errors import LinkLost
+from towline.link import Link, LinkState
 from towline.ssh import Connection, quote
 
 RETRY_SECONDS = 5.0
@@ -63,20 +63,30 @@ class LinkKeeper:
 
         """
         self._report("link", cluster=self._cluster, state="starting")
-        link = Link(
+        link: Link = Link(
             self._connection,
             self._tag,
             python=self._python,
             root=self._facts.root,
             thing=f"link to {self._cluster}",
             lease_seconds=self._lease_seconds,
-            on_event=self._on_event,
+            on_event=lambda event, **facts: self._on_event(link, event, **facts),
         )
-        link.start()
-        link.set_expiry_script(expiry_script(self._facts, self._tag))
+        try:
+            link.start()
+            link.set_expiry_script(expiry_script(self._facts, self._tag))
+        except BaseException:
+            link.close(timeout=1.0)
+            raise
         with self._lock:
-            self._link = link
-            self._ports.clear()
+            wanted = not self._closing.is_set()
+            if wanted:
+                self._link = link
+                self._ports.clear()
+        if not wanted:
+            link.close()
+        elif link.state is LinkState.LOST:  # just before it became ours
+            self._replace_later()
 
     def listen(self, label: str, local_port: int, address: str) -> int:
         """Return the port on the controller behind which an executor's interchange is.
@@ -100,30 +110,33 @@ class LinkKeeper:
         if link is not None:
             link.close()
 
-    def _on_event(self, event: str, **facts: Any) -> None:
+    def _on_event(self, link: Link, event: str, **facts: Any) -> None:
         self._report("link", **{**facts, "cluster": self._cluster, "state": event})
-        if event == "lost" and not self._closing.is_set():
-            threading.Thread(target=self._replace, name=f"link {self._cluster}").start()
+        if event == "lost" and link is self._link:
+            self._replace_later()
+
+    def _replace_later(self) -> None:
+        threading.Thread(target=self._replace, name=f"link {self._cluster}", daemon=True).start()
 
     def _replace(self) -> None:
         with self._lock:
             lost, self._link = self._link, None
+        if lost is None or self._closing.is_set():
+            return  # somebody else is at it
         blocks = self._replace_workers()
-        self._report(
-            "warning",
-            cluster=self._cluster,
-            text=f"the link lost its state; {blocks} block(s) replaced, their tasks tried again",
-        )
-        if lost is not None:
-            lost.close()
+        self._warn(f"the link lost its state; {blocks} block(s) replaced, their tasks tried again")
+        lost.close()
         while not self._closing.wait(RETRY_SECONDS):
             try:
                 self._end_old_agent()
                 self.start()
-            except TowlineError as error:
-                self._report("warning", cluster=self._cluster, text=f"the link: {error}")
+            except Exception as error:  # whatever it is: without a link no worker can come
+                self._warn(f"the link is not back yet: {error}")
             else:
                 return
+
+    def _warn(self, text: str) -> None:
+        self._report("warning", cluster=self._cluster, text=text)
 
     def _end_old_agent(self) -> None:
         """End an agent whose client is gone: it would keep the run's place until its lease ends."""

@@ -10,7 +10,6 @@ sends it over SSH from the cluster's batch thread and answers ``status`` and ``c
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,16 +33,17 @@ class OverSSH:
     submit_command: str
     """First word of the command that Parsl's provider submits with, such as ``sbatch``."""
 
-    def submit_shell(self, options: str, job_name: str) -> str:
+    def submit_shell(self, job_name: str) -> str:
         """Return the sh line that submits the script on stdin; it prints what Parsl reads."""
         limit = f"$(command -v timeout >/dev/null && echo timeout -k 5 {SUBMIT_SECONDS})"
-        return f"{limit} {self.submit_command} {options}"
+        return f"{limit} {self.submit_command}"
 
     def __init__(self, site: Site, batch: BatchThread, label: str, **options: Any) -> None:
         self._site = site
         self._batch = batch
         self._executor_label = label
         self._sending: Block | None = None
+        self._script = Path()
         super().__init__(**options)
 
     # -- what Parsl calls --------------------------------------------------------------------
@@ -58,6 +58,11 @@ class OverSSH:
                 name = self._site.job_name(block.label, block.number)
                 return str(parent.submit(command, tasks_per_node, name))
             except SubmitException as error:
+                if error.retcode == 0:  # taken, but the id cannot be read: found by name
+                    raise CommandTimedOut(
+                        f"cluster {self._site.name}",
+                        f"{self.submit_command} answered without a job id: {error.stdout}",
+                    ) from error
                 raise SubmissionFailed(error.stderr or error.stdout or str(error)) from error
             finally:
                 self._sending = None
@@ -91,14 +96,13 @@ class OverSSH:
         being built (SlurmProvider: is there accounting?) is not needed here: the batch thread
         watches the jobs.
         """
-        words = shlex.split(cmd)
-        if not words or words[0] != self.submit_command or self._sending is None:
+        block = self._sending
+        if block is None or not cmd.startswith(f"{self.submit_command} "):
             return 1, "", "not asked: Towline watches the jobs itself"
-        script = Path(words[-1]).read_bytes()
         answer = self._site.connection.run(
             f"cd {quote(self._site.folder + '/jobs')} || exit 1\n"
-            f"{self.submit_shell(quote(*words[1:-1]), self._sending.job_name)}\n",
-            input=script,
+            f"{self.submit_shell(block.job_name)}\n",
+            input=self._script.read_bytes(),
             timeout=SUBMIT_SECONDS + 10,
         )
         if answer.exit_code in (124, 137):
@@ -115,6 +119,7 @@ class OverSSH:
         block = self._sending
         assert block is not None, "Parsl's submit runs inside send()"  # noqa: S101
         jobs = f"{self._site.folder}/jobs"
+        self._script = Path(script_filename)
         output = self._site.blocks / "jobs" / f"{block.label}.{block.number}"
         block.local_stdout, block.local_stderr = f"{output}.stdout", f"{output}.stderr"
         block.remote_stdout = f"{jobs}/{job_name}.stdout"

@@ -20,9 +20,9 @@ class SlurmOverSSH(OverSSH, SlurmProvider):
 
     submit_command = "sbatch"
 
-    def submit_shell(self, options: str, job_name: str) -> str:
+    def submit_shell(self, job_name: str) -> str:
         """Return the lines that find and run ``sbatch``."""
-        return path_line(self._site.facts) + super().submit_shell(options, job_name)
+        return path_line(self._site.facts) + super().submit_shell(job_name)
 
 
 class ControllerOverSSH(OverSSH, ControllerBatch):
@@ -30,7 +30,7 @@ class ControllerOverSSH(OverSSH, ControllerBatch):
 
     submit_command = ControllerBatch.start_command
 
-    def submit_shell(self, options: str, job_name: str) -> str:
+    def submit_shell(self, job_name: str) -> str:
         """Return the lines that start the script on stdin as a process group of its own."""
         return self.start_shell(job_name)
 

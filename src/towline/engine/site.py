@@ -11,7 +11,7 @@ from towline.engine.batch import BatchThread
 from towline.engine.definitions import ExecutorDefinition
 from towline.engine.keys import pack_keys
 from towline.engine.ledger import Ledger, Report
-from towline.engine.leftovers import remove
+from towline.engine.leftovers import find, remove
 from towline.engine.link_keeper import LinkKeeper
 from towline.engine.logs import fetch_logs
 from towline.engine.node_trial import try_on_node
@@ -131,8 +131,8 @@ class Site:
             self._report,
             replace_workers=self._replace_workers,
         )
-        keeper.start()
         self._link = keeper
+        keeper.start()
 
     def intend_mark(self, request: EnvironmentRequest) -> None:
         """Note that an environment is about to be marked as used by this run."""
@@ -268,28 +268,42 @@ class Site:
         What cannot be removed now stays open in the ledger.
         """
         self._report("cleanup", cluster=self.name, step="cancelling blocks")
-        still = [block for batch in self._batches.values() for block in batch.close(CLOSE_SECONDS)]
-        for block in still:
-            self._report(
-                "warning",
-                cluster=self.name,
-                text=f"job {block.job_id or block.job_name} may still exist: not observed",
-            )
-        try:
-            if self._batches:
-                self._report("cleanup", cluster=self.name, step="fetching logs")
-                fetch_logs(
-                    self.connection, self.folder, self.blocks / "logs", self._report, self.name
-                )
-            if self._link is not None:
-                self._link.close()
-            if self._folder_entry:
-                self._report("cleanup", cluster=self.name, step="removing the run's folder")
-                self._note_kept_files()
-                remove(self.connection, self.name, self.facts, [self.tag], list(self._marks))
-                self._cross_out(jobs_remain=bool(still))
-        except TowlineError as error:
-            self._report("warning", cluster=self.name, text=f"clean-up is not complete: {error}")
+        for batch in self._batches.values():
+            for block in batch.close(CLOSE_SECONDS):
+                job = block.job_id or block.job_name
+                self._warn(f"job {job} may still exist: not observed")
+        for step in (self._bring_logs, self._close_link, self._remove_folder):
+            try:
+                step()
+            except (TowlineError, OSError) as error:
+                self._warn(f"clean-up is not complete: {error}")
+
+    def _bring_logs(self) -> None:
+        if self._batches:
+            self._report("cleanup", cluster=self.name, step="fetching logs")
+            logs = self.blocks / "logs"
+            fetch_logs(self.connection, self.folder, logs, self._report, self.name)
+
+    def _close_link(self) -> None:
+        if self._link is not None:
+            self._link.close()
+
+    def _remove_folder(self) -> None:
+        """Remove the folder and all that is tagged, and cross it out once it is seen to be gone."""
+        if not self._folder_entry:
+            return
+        self._report("cleanup", cluster=self.name, step="removing the run's folder")
+        self._note_kept_files()
+        remove(self.connection, self.name, self.facts, [self.tag], list(self._marks))
+        remaining = find(self.connection, self.name, self.facts, [self.tag])
+        for leftover in remaining:
+            self._warn(f"{leftover.kind} {leftover.what} is still there")
+        if not remaining:
+            for entry in (*self._marks.values(), self._folder_entry):
+                self._ledger.removed(entry)
+
+    def _warn(self, text: str) -> None:
+        self._report("warning", cluster=self.name, text=text)
 
     def _note_kept_files(self) -> None:
         """Say where files of the apps are that stay: an empty working folder is removed."""
@@ -298,9 +312,3 @@ class Site:
         kept = self.connection.run("\n".join([*looks, ":", ""])).stdout.splitlines()
         for folder in kept:
             self._report("note", cluster=self.name, text=f"the apps' files are in {folder}")
-
-    def _cross_out(self, *, jobs_remain: bool) -> None:
-        for entry in self._marks.values():
-            self._ledger.removed(entry)
-        if not jobs_remain:
-            self._ledger.removed(self._folder_entry)

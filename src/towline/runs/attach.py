@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -39,7 +40,8 @@ class AttachedRun:
         try:
             self.folder.events.append(event, **facts)
         except OSError as error:
-            print(f"towline: event {event} not recorded: {error.strerror}", file=sys.stderr)
+            with contextlib.suppress(OSError, ValueError):  # stderr may lie on the same disk
+                print(f"towline: event {event} not recorded: {error.strerror}", file=sys.stderr)
 
     def end(self, error: BaseException | None = None, leftovers: Sequence[Leftover] = ()) -> None:
         """Write the last event of a run that this process keeps; nothing under a supervisor.

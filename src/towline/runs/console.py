@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -30,4 +31,5 @@ class Console:
             self._view = fold([seen], self._view)
             line = self._announcer.line(seen, self._view)
         if line:
-            print(f"towline: {line}", file=sys.stderr)
+            with contextlib.suppress(OSError, ValueError):  # the reader of a pipe may be gone
+                print(f"towline: {line}", file=sys.stderr)

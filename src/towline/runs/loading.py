@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,9 +27,6 @@ DEFAULT_FILES = ("executors.json", "executors.yaml", "executors.yml")
 LOCAL = "local"
 """Name of this machine as a cluster, defined or not."""
 
-BROKEN_SECONDS = 5.0
-"""For Parsl's clean-up when one of its interchanges died; after that it is left behind."""
-
 ExecutorsArgument = str | os.PathLike[str] | Mapping[str, Any] | None
 
 
@@ -44,7 +40,8 @@ class Loaded:
         self._engine = engine
         self._progress = Progress(dfk, engine.executors, run.report)
         self._ended = False
-        atexit.register(self._at_exit)
+        self._ending = threading.Lock()
+        at_end_of_script(self._end)
 
     def __enter__(self) -> DataFlowKernel:
         """Return Parsl's DataFlowKernel."""
@@ -60,32 +57,54 @@ class Loaded:
         self.close(error)
 
     def close(self, error: BaseException | None = None) -> None:
-        """End the workers, fetch the logs, remove what the run made; safe to call again."""
-        if self._ended:
-            return
-        self._ended = True
-        atexit.unregister(self._at_exit)
+        """End the workers, fetch the logs, remove what the run made; safe to call again.
+
+        Args:
+            error: what ended the work; without one, tasks that were launched are waited for.
+
+        """
         try:
-            if error is None and self.dfk.config.exit_mode == "wait":
+            if error is None and not self._ended and self.dfk.config.exit_mode == "wait":
                 self.dfk.wait_for_current_tasks()
-            self._progress.stop()  # it asks the interchanges, which Parsl's clean-up ends
-            if self._engine.broken:
-                self._engine.close()
-                end = threading.Thread(target=self._end_parsl, args=(error,), daemon=True)
-                end.start()
-                end.join(BROKEN_SECONDS)
-            else:
-                self._end_parsl(error)
+        except BaseException as interruption:
+            error = interruption
+            raise
         finally:
-            self._engine.close()
-            self._run.end(error, leftovers_of(self._run))
+            self._end(error)
 
-    def _end_parsl(self, error: BaseException | None) -> None:
-        if not self.dfk.cleanup_called:
-            self.dfk.__exit__(type(error) if error else None, error, None)
+    def _end(self, error: BaseException | None) -> None:
+        with self._ending:
+            if self._ended:
+                return
+            self._ended = True
+            try:
+                self._progress.stop()  # it asks the interchanges, which Parsl's clean-up ends
+                if not self.dfk.cleanup_called:
+                    self.dfk.cleanup()
+            finally:
+                finish(self._run, self._engine, error)
 
-    def _at_exit(self) -> None:
-        self.close(getattr(sys, "last_value", None))
+
+def finish(run: AttachedRun, engine: Engine, error: BaseException | None) -> None:
+    """Close what is open on the clusters, then write the run's last event."""
+    try:
+        engine.close()
+    finally:
+        run.end(error, leftovers_of(run))
+
+
+def at_end_of_script(clean_up: Callable[[BaseException | None], None]) -> None:
+    """Call a function when the main thread has ended, with the error that ended it, if one did.
+
+    Not by ``atexit``: that comes when the interpreter starts no thread any more, and cleaning up
+    needs some.
+    """
+
+    def wait() -> None:
+        threading.main_thread().join()
+        clean_up(getattr(sys, "last_value", None))
+
+    threading.Thread(target=wait, name="towline end of script", daemon=False).start()
 
 
 def load(
@@ -115,8 +134,7 @@ def load(
     try:
         dfk = parsl.load(engine.config(more_executors, **parsl_options))
     except BaseException as error:
-        engine.close()
-        run.end(error, leftovers_of(run))
+        finish(run, engine, error)
         raise
     return Loaded(run, engine, dfk)
 
@@ -135,12 +153,13 @@ def config(
     """
     run, engine = _open(executors, clusters)
 
-    def close() -> None:
-        engine.close()
-        run.end(getattr(sys, "last_value", None), leftovers_of(run))
-
-    atexit.register(close)
-    return engine.config(more_executors, **parsl_options)
+    try:
+        made = engine.config(more_executors, **parsl_options)
+    except BaseException as error:
+        finish(run, engine, error)
+        raise
+    at_end_of_script(lambda error: finish(run, engine, error))
+    return made
 
 
 def _open(
@@ -158,7 +177,7 @@ def _open(
     try:
         engine.open()
     except BaseException as error:
-        run.end(error, leftovers_of(run))
+        finish(run, engine, error)
         raise
     return run, engine
 
