@@ -86,6 +86,15 @@ def test_the_last_exception_is_read_from_the_end_of_stderr():
     assert last_exception("no traceback\n") is None
 
 
+def test_the_marks_below_a_line_of_a_workers_traceback_are_no_exception():
+    text = (
+        "Traceback (most recent call last):\n  File x, in result\n    return func()\n"
+        "^^^^^~~^^^^\n  File y, in f\n    1/0\n    ~^~\nZeroDivisionError: division by zero\n"
+    )
+
+    assert last_exception(text) == "ZeroDivisionError: division by zero"
+
+
 def test_the_tail_of_a_missing_file_is_empty(tmp_path):
     assert tail_of(tmp_path / "none") == ""
 

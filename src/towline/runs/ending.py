@@ -108,7 +108,8 @@ def last_exception(tail: str) -> str | None:
     if not found:
         return None
     for line in trace.splitlines():
-        if line and not line[0].isspace():
+        # Parsl puts a worker's traceback into ours, with its first marks out of their indent
+        if line.strip("^~ ") and not line[0].isspace():
             return line[:500]
     return None
 
