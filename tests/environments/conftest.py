@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 PYTHON_HERE = shutil.which("python3", path="/usr/bin:/usr/local/bin") or ""
+CHROOT = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin") or "chroot"
 TOOLS = (
     "sh bash tar gzip awk find sed grep cat chmod dd df dirname du head ln ls mkdir mktemp mv "
     "readlink realpath rm sort stat tail touch tr uname env id sleep date"
@@ -183,7 +184,7 @@ def bare(tmp_path: Path, namespace: Callable[[str], list[str]]) -> Machine:
     for library in ("libgcc_s.so.1", "libstdc++.so.6", "libresolv.so.2"):
         _copy(root, Path(f"/lib/{platform.machine()}-linux-gnu", library))
     setup = f"mount --rbind /dev '{root}/dev'\nmount --rbind /proc '{root}/proc'"
-    return _Chroot(Path("/home/user"), [*namespace(setup), "chroot", str(root)], "/bin", root=root)
+    return _Chroot(Path("/home/user"), [*namespace(setup), CHROOT, str(root)], "/bin", root=root)
 
 
 @dataclass
