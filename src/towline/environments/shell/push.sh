@@ -39,7 +39,8 @@ unpack() {
         tar -xof - -C "$new"
 }
 now=
-watch <&- >/dev/null 2>&1 &
+# By exec: a plain redirection would keep the old streams beside, and with them the session open.
+(exec </dev/null >/dev/null 2>&1; watch) &
 said=$(unpack 2>&1) && [ "$(cat "$new/.reader-code")" = 0 ] ||
     refuse tar "$(echo "$said" | head -n 3 | tr '\n' ' ')"
 rm -f "$new/.reader" "$new/.reader-code"
