@@ -150,7 +150,7 @@ def test_submit_returns_before_anything_is_sent(world: World) -> None:
     gate = threading.Event()
 
     def slow(block: Block) -> str:
-        gate.wait(10)
+        assert gate.wait(10)
         return world.send(block)
 
     block = world.batch.submit("a", slow)

@@ -10,7 +10,7 @@ from parsl.jobs.states import JobState, JobStatus
 from towline.engine.error_handler import block_error_handler, verdict
 from towline.errors import SubmitRefused
 
-F, M, R, P, O, D = (
+F, M, R, P, S, D = (
     JobState.FAILED,
     JobState.MISSING,
     JobState.RUNNING,
@@ -28,8 +28,8 @@ F, M, R, P, O, D = (
         ([M, M, M], True),
         ([R, M, M, M], True),
         ([M, M, R], False),
-        ([M, O, M, O, O], False),
-        ([M, O, M, O, M], True),
+        ([M, S, M, S, S], False),
+        ([M, S, M, S, M], True),
         ([M, F, M, M], False),
         ([F, F, F], False),
         ([D, D, D], False),

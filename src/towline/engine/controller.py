@@ -29,18 +29,23 @@ _START = Template(
     """name=$name
 cat > "$$name.sh" || exit 1
 cat > "$$name.run" <<'END'
+echo "$$$$ $$2" > "$$1.pid" || exit 97
 trap : TERM
 shell=$$(command -v bash || echo sh)
 limit='timeout --foreground -k 10 $seconds'
 $$limit true 2>/dev/null || limit=
 $$limit "$$shell" "$$1.sh" > "$$1.stdout" 2> "$$1.stderr"
 echo $$? > "$$1.exit.new"; mv "$$1.exit.new" "$$1.exit"
-kill -s TERM 0
+kill -TERM 0
 END
 """
     + _BOOT.replace("$", "$$")
-    + """$$(command -v setsid) sh "$$PWD/$$name.run" "$$PWD/$$name" </dev/null >/dev/null 2>&1 &
-echo "$$! $$boot" > "$$name.pid"
+    + """$$(command -v setsid) sh "$$PWD/$$name.run" "$$PWD/$$name" "$$boot" </dev/null >/dev/null 2>&1 &
+n=0
+until [ -e "$$name.pid" ]; do
+  n=$$((n+1)); [ $$n -lt 100 ] || { echo "it did not start: is the disk full?" >&2; exit 1; }
+  sleep 0.1
+done
 echo "started $$!"
 """
 )
@@ -52,7 +57,7 @@ for file in $prefix*.pid; do
   [ -e "$$file" ] || continue
   name=$${file%.pid}; read pid booted < "$$file"
   if [ -e "$$name.exit" ]; then state=exit:$$(cat "$$name.exit")
-  elif [ "$$booted" = "$$boot" ] && kill -s 0 -- "-$$pid" 2>/dev/null; then state=running
+  elif [ "$$booted" = "$$boot" ] && kill -0 "-$$pid" 2>/dev/null; then state=running
   else state=gone; fi
   echo "$$pid|$$state|$$name"
 done
@@ -68,8 +73,8 @@ for file in *.pid; do
   read pid booted < "$$file"
   case " $ids " in *" $$pid "*) ;; *) continue ;; esac
   [ "$$booted" = "$$boot" ] || continue
-  kill -s TERM -- "-$$pid" 2>/dev/null || continue
-  (sleep 3; kill -s KILL -- "-$$pid") </dev/null >/dev/null 2>&1 &
+  kill -TERM "-$$pid" 2>/dev/null || continue
+  (sleep 3; kill -KILL "-$$pid") </dev/null >/dev/null 2>&1 &
 done
 """
 )

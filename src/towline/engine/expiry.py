@@ -21,10 +21,9 @@ ids=$(printf '%s\\n' "$jobs" | awk -F'|' -v p=@PREFIX@ 'index($2, p) == 1 {print
 _PROCESSES = """\
 folder=@FOLDER@
 pids=$(groups "$folder")
-for pid in $pids; do kill -s TERM -- "-$pid" 2>/dev/null; done
+for pid in $pids; do kill -TERM "-$pid" 2>/dev/null; done
 [ -z "$pids" ] || sleep 3
-for pid in $(groups "$folder"); do kill -s KILL -- "-$pid" 2>/dev/null; done
-rm -rf "$folder/certs"
+for pid in $(groups "$folder"); do kill -KILL "-$pid" 2>/dev/null; done
 """
 
 

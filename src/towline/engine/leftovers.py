@@ -143,7 +143,7 @@ groups() {  # process groups of the run folder $1 that live
   for file in "$1"/jobs/*.pid; do
     [ -e "$file" ] || continue
     read pid booted < "$file"
-    [ "$booted" = "$boot" ] && kill -s 0 -- "-$pid" 2>/dev/null && echo "$pid"
+    [ "$booted" = "$boot" ] && kill -0 "-$pid" 2>/dev/null && echo "$pid"
   done
 }
 agent() {  # the link's agent in the run folder $1, if it lives
@@ -181,7 +181,7 @@ _END_SUBMISSIONS = (
     _COMMON
     + """\
 one_run() {
-  for pid in $(submissions "$root/runs/$tag"); do kill -s KILL "$pid" 2>/dev/null || :; done
+  for pid in $(submissions "$root/runs/$tag"); do kill -KILL "$pid" 2>/dev/null || :; done
 }
 """
 )
@@ -193,13 +193,13 @@ one_run() {
   folder=$root/runs/$tag
   if [ -d "$folder" ]; then
     pids=$(groups "$folder")
-    for pid in $pids; do kill -s TERM -- "-$pid" 2>/dev/null; done
+    for pid in $pids; do kill -TERM "-$pid" 2>/dev/null; done
     for pid in $(agent "$folder"); do kill -TERM "$pid" 2>/dev/null; done
     n=0
     while [ -n "$(groups "$folder")$(agent "$folder")" ] && [ $n -lt 30 ]; do
       n=$((n+1)); sleep 0.1
     done
-    for pid in $(groups "$folder"); do kill -s KILL -- "-$pid" 2>/dev/null; done
+    for pid in $(groups "$folder"); do kill -KILL "-$pid" 2>/dev/null; done
     for pid in $(agent "$folder"); do kill -KILL "$pid" 2>/dev/null; done
     rm -rf "$folder"
   fi

@@ -74,7 +74,7 @@ class LinkKeeper:
         )
         try:
             link.start()
-            link.set_expiry_script(expiry_script(self._facts, self._tag))
+            link.set_expiry_script(expiry_script(self._facts, self._tag), remove=["certs"])
         except BaseException:
             link.close(timeout=1.0)
             raise

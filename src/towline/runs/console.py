@@ -32,4 +32,4 @@ class Console:
             line = self._announcer.line(seen, self._view)
         if line:
             with contextlib.suppress(OSError, ValueError):  # the reader of a pipe may be gone
-                print(f"towline: {line}", file=sys.stderr)
+                sys.stderr.write(f"towline: {line}\n")  # one write: clusters speak at once
