@@ -238,7 +238,7 @@ def test_a_job_that_the_scheduler_refuses_is_told_in_its_words(
 def test_nodes_that_do_not_share_the_folder_are_found_out(
     towline: Towline, healthy_testbed: Testbed
 ) -> None:
-    own = "/var/tmp/private"  # noqa: S108 - on the controller's own disk, not on the nodes'
+    own = "/var/tmp/private"
     healthy_testbed.ssh("onprem", f"mkdir -p {own}")
     add(towline, healthy_testbed, "onprem", "--no-check", "--root", f"{own}/.towline")
     answer = towline("cluster", "check", "onprem", "--deep", "--json")

@@ -23,6 +23,25 @@ def watch(futures, say):
 
 """
 
+ONE_TASK = (
+    HEAD
+    + """\
+with towline.load() as dfk:
+    print("result", app("a", square)(7).result())
+"""
+)
+
+WHEN_TOLD = (
+    HEAD
+    + """\
+with towline.load() as dfk:
+    print("loaded")
+    while not os.path.exists("go"):
+        time.sleep(0.05)
+    print("result", app("a", square)(7).result())
+"""
+)
+
 STREAM = (
     HEAD
     + """\

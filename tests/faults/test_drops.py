@@ -121,11 +121,7 @@ def test_twenty_cuts_under_load_lose_nothing(
             for name in clusters.clusters:
                 clusters.restore(name)
         for name, before in resumed.items():
-            until(
-                lambda name=name, before=before: len(resumptions(run, name)) > before,
-                f"the link to {name} to resume after cut {number}",
-                lambda: run.events("link")[-6:],
-            )
+            wait_for_resumption(run, name, before, number)
         wait_for_tasks(run, done + 20)
     assert_exactly_once(clusters, run)
     nothing_left(run)
@@ -148,6 +144,15 @@ def test_a_minute_without_network_loses_nothing(
 def resumptions(run: TowlineRun, cluster: str) -> list[Any]:
     """Return the times that a cluster's link was up again."""
     return run.events("link", cluster=cluster, state="resumed")
+
+
+def wait_for_resumption(run: TowlineRun, cluster: str, before: int, cut: int) -> None:
+    """Wait until a cluster's link was resumed more often than before a cut."""
+    until(
+        lambda: len(resumptions(run, cluster)) > before,
+        f"the link to {cluster} to resume after cut {cut}",
+        lambda: run.events("link")[-6:],
+    )
 
 
 def tasks_done(run: TowlineRun) -> int:

@@ -6,18 +6,24 @@ import contextlib
 import os
 import signal
 from pathlib import Path
+from typing import Literal
+
+import pytest
 
 from towline.testbed import Testbed
 
 from .conftest import NothingLeft, Start, redefine
 from .remains import on_cluster, processes_here, shared_connections
-from .scripts import on_both, stream
+from .scripts import WHEN_TOLD, on_both, on_onprem, stream
+from .slurm import jobs_ever
 from .towline_run import TowlineRun, towline
 from .waiting import until
 
 COUNT = 16
 
 LEASE_SECONDS = 10
+
+SUBMIT_SECONDS = 20.0
 
 
 def started(start: Start) -> TowlineRun:
@@ -76,6 +82,33 @@ def test_a_script_that_is_killed_while_it_prepares_leaves_nothing(
     assert ended.exit_code == 1, ended
     assert "leftovers: none" in ended.words
     nothing_left(run)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_script_that_is_killed_while_it_submits_leaves_no_job(
+    clusters: Testbed,
+    start: Start,
+    nothing_left: NothingLeft,
+    when: Literal["before", "after"],
+) -> None:
+    """Sbatch is under way, its job not yet there, or there and not known to anybody."""
+    run = start(WHEN_TOLD, on_onprem(init_blocks=0))
+    run.wait_for_output("loaded")
+    clusters.delay_command("onprem", "sbatch", SUBMIT_SECONDS, when=when)
+    (run.work / "go").touch()
+    until(lambda: submitting(clusters), "sbatch to be under way", lambda: run.events("block"))
+    kill(run.wait_for("running").facts["pid"])
+    ended = run.end()
+    assert ended.exit_code == 1, ended
+    assert "leftovers: none" in ended.words
+    nothing_left(run)
+    assert len(jobs_ever(clusters, "onprem", run)) == (1 if when == "after" else 0)
+
+
+def submitting(clusters: Testbed) -> bool:
+    """Say whether onprem's user waits for a delayed sbatch."""
+    wanted = ["pgrep", "-u", "jdoe", "-f", f"sleep {SUBMIT_SECONDS}"]
+    return clusters.exec("onprem-ctl", wanted, check=False).returncode == 0
 
 
 def test_a_run_that_is_interrupted_leaves_nothing(start: Start, nothing_left: NothingLeft) -> None:

@@ -11,7 +11,7 @@ import pytest
 from towline.testbed import Testbed
 
 from .conftest import NothingLeft, Start
-from .scripts import HEAD, on_both, on_onprem
+from .scripts import HEAD, ONE_TASK, WHEN_TOLD, on_both, on_onprem
 from .slurm import admin, jobs_ever
 from .towline_run import TowlineRun
 from .waiting import until
@@ -25,35 +25,6 @@ INVALID_ACCOUNT = (
     "Invalid account or account/partition combination specified"
 )
 
-ONE_RESULT = (
-    HEAD
-    + """\
-with towline.load() as dfk:
-    print("loaded")
-    while not os.path.exists("go"):
-        time.sleep(0.05)
-    print("result", app("a", square)(7).result())
-"""
-)
-
-ONE_TASK = (
-    HEAD
-    + """\
-with towline.load() as dfk:
-    print("result", app("a", square)(7).result())
-"""
-)
-
-
-def start_and_break(start: Start, fault: Callable[[], Any], **facts: Any) -> TowlineRun:
-    """Start a run of one task; have the fault there when the first block is submitted."""
-    run = start(ONE_RESULT, on_onprem(init_blocks=0, **facts))
-    run.wait_for_output("loaded")
-    fault()
-    (run.work / "go").touch()
-    return run
-
-
 TWO_CLUSTERS = (
     HEAD
     + """\
@@ -66,6 +37,15 @@ with towline.load() as dfk:
     on_a[0].result()
 """
 )
+
+
+def start_and_break(start: Start, fault: Callable[[], Any], **facts: Any) -> TowlineRun:
+    """Start a run of one task; have the fault there when the first block is submitted."""
+    run = start(WHEN_TOLD, on_onprem(init_blocks=0, **facts))
+    run.wait_for_output("loaded")
+    fault()
+    (run.work / "go").touch()
+    return run
 
 
 def test_a_submission_that_fails_for_now_is_tried_again(

@@ -7,21 +7,13 @@ import pytest
 from towline.testbed import Testbed
 
 from .conftest import NothingLeft, Start
-from .scripts import HEAD, on_onprem
+from .scripts import HEAD, ONE_TASK, on_onprem
 from .slurm import admin, jobs_ever, partition_down
 from .towline_run import TowlineRun
 from .waiting import until
 
 LOST_AFTER = 10
 """Heartbeat threshold, seconds: the smallest that a definition may say."""
-
-ONE_RESULT = (
-    HEAD
-    + """\
-with towline.load() as dfk:
-    print("result", app("a", square)(7).result())
-"""
-)
 
 LONG_TASK = (
     HEAD
@@ -77,7 +69,7 @@ def test_a_block_that_dies_in_the_queue_is_replaced(
 ) -> None:
     """The site's admin cancels the job before it has started."""
     with partition_down(clusters, "onprem", "compute"):
-        run = start(ONE_RESULT, on_onprem())
+        run = start(ONE_TASK, on_onprem())
         queued = run.wait_for("block", block=0, state="queued")
         admin(clusters, "onprem", f"scancel {queued.facts['job_id']}")
         run.wait_for("block", block=1, state="queued")
@@ -95,7 +87,7 @@ def test_blocks_that_die_again_and_again_are_not_submitted_for_ever(
 ) -> None:
     """A site that cancels all that we submit is not asked a fourth time; the reason is told."""
     with partition_down(clusters, "onprem", "compute"):
-        run = start(ONE_RESULT, on_onprem())
+        run = start(ONE_TASK, on_onprem())
         for number in range(3):
             queued = run.wait_for("block", block=number, state="queued")
             admin(clusters, "onprem", f"scancel {queued.facts['job_id']}")

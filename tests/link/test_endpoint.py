@@ -1,7 +1,5 @@
 """An endpoint over pipes: flushing, acknowledging, silence, and a carrier that takes nothing."""
 
-
-
 from __future__ import annotations
 
 import contextlib

@@ -40,7 +40,8 @@ kill -TERM 0
 END
 """
     + _BOOT.replace("$", "$$")
-    + """$$(command -v setsid) sh "$$PWD/$$name.run" "$$PWD/$$name" "$$boot" </dev/null >/dev/null 2>&1 &
+    + """job=$$PWD/$$name
+$$(command -v setsid) sh "$$job.run" "$$job" "$$boot" </dev/null >/dev/null 2>&1 &
 n=0
 until [ -e "$$name.pid" ]; do
   n=$$((n+1)); [ $$n -lt 100 ] || { echo "it did not start: is the disk full?" >&2; exit 1; }

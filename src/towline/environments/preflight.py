@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from importlib import resources
+from importlib.metadata import version
 
 from towline.environments.closure import select
 from towline.environments.cluster_side import Connection, Report, marked, program, silent
@@ -71,13 +72,14 @@ def preflight(
 
 
 def _expected(environment: Environment) -> Expected:
-    workspace, installed = this_workspace(), installed_here()
-    packages = {} if environment.ours else {p.name: p.version for p in select(installed)}
+    workspace = this_workspace()
+    # A copy is exact: only another environment is compared package by package.
+    others = [] if environment.ours else select(installed_here())
     return Expected(
         version=workspace.version,
         implementation=workspace.implementation,
-        parsl=installed["parsl"].version,
-        packages=packages,
+        parsl=version("parsl"),
+        packages={package.name: package.version for package in others},
         changeable=not environment.ours,
     )
 
