@@ -55,7 +55,7 @@ with towline.load() as dfk:
     bad.result()
 """
     )
-    ended = start(script, on_onprem()).end()
+    ended = start(script, on_onprem(heartbeat_threshold=LOST_AFTER)).end()
     assert ended.exit_code == 1, ended
     assert f"good {[n * n for n in range(10)]}" in ended.output
     assert "tries 2" in ended.output
