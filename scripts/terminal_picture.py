@@ -98,7 +98,7 @@ def picture(lines: list[str], title: str) -> str:
     console = Console(
         record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
-    for line in lines:
+    for line in [*lines, ""]:  # the last line is cut off at its foot
         console.print(Text.from_ansi(line))
     svg = console.export_svg(title=title, theme=THEME, unique_id="terminal")
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL) + "\n"
