@@ -94,14 +94,3 @@ def test_a_runs_clusters_are_those_of_its_ledger_even_when_they_are_defined_no_m
     folder.ledger.intend("remote_folder", "onprem", definition=definition)
 
     assert [site.name for site in sites_of([folder])] == ["onprem"]
-
-
-def test_defined_clusters_are_asked_too_when_all_are_to_be():
-    from towline.clusters import ClusterStore
-
-    store = ClusterStore()
-    store.folder.mkdir(parents=True)
-    store.path("cloud").write_text("type: slurm\nhost: h\n")
-    store.path("here").write_text("type: local\n")
-
-    assert [site.name for site in sites_of([], store.names())] == ["cloud"]

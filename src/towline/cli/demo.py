@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ app = typer.Typer(
 )
 
 
-@app.callback(invoke_without_command=True)
+@app.command()
 def demo(
     workflow: Annotated[
         str, typer.Option(help="Which script of the gallery to run.", show_default=True)
@@ -71,7 +72,8 @@ def demo(
             _say("               towline cluster list")
             _say("To remove all: towline testbed down && rm -r $TOWLINE_HOME")
         else:
-            _remove(home)
+            shutil.rmtree(home, ignore_errors=True)
+            _say("\nAll of it is removed, the run folder too; `--keep` leaves it.")
     raise typer.Exit(code)
 
 
@@ -121,12 +123,6 @@ def _local_clusters() -> Iterator[None]:
         if code := _towline("cluster", "add", name, "--type", "local", "--no-check", quiet=True):
             raise typer.Exit(code)
     yield
-
-
-def _remove(home: Path) -> None:
-    import shutil
-
-    shutil.rmtree(home, ignore_errors=True)
 
 
 def _say(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -231,7 +230,7 @@ def leftovers(
     folders = [RunFolder.open(run)] if run else ended_runs()
     if remove and any(final_event(folder) is None for folder in folders):
         raise RunError(f"run {run}", "has not ended", f"towline run cancel {run}")
-    sites = sites_of(folders, _defined_clusters() if run is None else ())
+    sites = sites_of(folders)
     with output.working(f"asking {', '.join(site.name for site in sites)}"):
         found = search(sites, [folder.tag for folder in folders], remove=remove)
     cross_out(folders, found)
@@ -306,11 +305,3 @@ def _print_block(folder: RunFolder, block: str) -> None:
             while data := file.read(1 << 20):
                 sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-
-
-def _defined_clusters() -> list[str]:
-    from towline.clusters import ClusterStore
-
-    with contextlib.suppress(OSError):
-        return ClusterStore().names()
-    return []

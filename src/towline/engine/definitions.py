@@ -102,7 +102,7 @@ class ExecutorDefinition(BaseModel):
     )
     exclude: tuple[str, ...] = Field((), description="`sync`: packages to leave out.")
     include: tuple[str, ...] = Field(
-        (), description="`sync`: modules or packages beside the script to send along, by path."
+        (), description="`sync`: modules or packages to send along, by path from this file."
     )
     python: OneLine | None = Field(
         None, description="Interpreter on the cluster: a path, `3.11`, or `workspace` to send ours."
@@ -148,13 +148,18 @@ class ExecutorsFile:
 
 
 def load_executors(
-    source: str | Path | Mapping[str, Any], *, clusters: Mapping[str, str] | None = None
+    source: str | Path | Mapping[str, Any],
+    *,
+    clusters: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> ExecutorsFile:
     """Read executor definitions from a JSON or YAML file, or from a mapping.
 
     Args:
         source: path of the file, or label -> definition.
         clusters: label -> cluster name, overriding the file's.
+        folder: from which the paths in a mapping start; default: the working folder. Those in a
+            file start from the file's own.
 
     Raises:
         DefinitionError: the file cannot be read, or something in it is wrong; names file, label,
@@ -162,13 +167,16 @@ def load_executors(
 
     """
     where, raw = _read(source)
+    if not isinstance(source, Mapping):
+        folder = Path(source).expanduser().absolute().parent
     if not isinstance(raw, Mapping) or not raw:
         raise DefinitionError(where, "must map executor labels to definitions", _EXAMPLE)
     overrides = dict(clusters or {})
     notes: list[str] = []
     executors = {}
     for label, values in raw.items():
-        executors[str(label)] = _executor(where, str(label), values, overrides, notes)
+        executor = _executor(where, str(label), values, overrides, notes)
+        executors[str(label)] = _with_whole_paths(executor, folder or Path.cwd())
     if overrides:
         unknown = ", ".join(sorted(overrides))
         raise DefinitionError(
@@ -243,6 +251,11 @@ def _executor(
         if first["type"] == "missing":
             message = "is needed"
         raise DefinitionError(f"{thing}.{key}" if key else thing, message) from error
+
+
+def _with_whole_paths(executor: ExecutorDefinition, folder: Path) -> ExecutorDefinition:
+    include = tuple(str(folder / Path(path).expanduser()) for path in executor.include)
+    return executor.model_copy(update={"include": include})
 
 
 def _our_name(thing: str, key: str, notes: list[str]) -> str | None:

@@ -113,6 +113,7 @@ class Engine:
         options: dict[str, Any] = {
             "run_dir": str(self.run_folder / "parsl"),
             "strategy_period": STRATEGY_SECONDS,
+            "exit_mode": "wait",
             **parsl_options,
         }
         if "retries" not in options and "retry_handler" not in options:

@@ -69,8 +69,8 @@ def ended_runs() -> list[RunFolder]:
     return [folder for folder in RunFolder.all() if final_event(folder) is not None]
 
 
-def sites_of(folders: Iterable[RunFolder], names: Iterable[str] = ()) -> list[Site]:
-    """Return the clusters that some runs used, and the defined clusters in ``names``.
+def sites_of(folders: Iterable[RunFolder]) -> list[Site]:
+    """Return the clusters that some runs used.
 
     A run's ledger knows its clusters as they were defined then; a definition of today wins.
 
@@ -82,7 +82,7 @@ def sites_of(folders: Iterable[RunFolder], names: Iterable[str] = ()) -> list[Si
 
     store = ClusterStore()
     defined = set(store.names())
-    definitions: dict[str, Any] = {name: store.load(name) for name in names if name in defined}
+    definitions: dict[str, Any] = {}
     for folder in folders:
         for entry in folder.ledger.all_entries():
             if entry.cluster in definitions or "definition" not in entry.facts:

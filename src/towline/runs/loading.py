@@ -130,7 +130,6 @@ def load(
 
     """
     run, engine = _open(executors, clusters)
-    parsl_options.setdefault("exit_mode", "wait")
     try:
         dfk = parsl.load(engine.config(more_executors, **parsl_options))
     except BaseException as error:
@@ -191,6 +190,7 @@ def _definitions(
     file = load_executors(
         source if isinstance(source, Mapping) else Path(source),
         clusters={**clusters, **asked_clusters},
+        folder=_script_folder(),
     )
     return file, {label: find_cluster(wanted.cluster) for label, wanted in file.executors.items()}
 
@@ -218,10 +218,14 @@ def _asked() -> tuple[str | None, dict[str, str]]:
     return None, {}
 
 
-def _file_beside_script() -> Path:
+def _script_folder() -> Path:
+    """Return the folder of the script; the working folder in a notebook."""
     main = getattr(sys.modules.get("__main__"), "__file__", None)
-    places = [Path(main).absolute().parent] if main else []
-    for place in (*places, Path.cwd()):
+    return Path(main).absolute().parent if main else Path.cwd()
+
+
+def _file_beside_script() -> Path:
+    for place in (_script_folder(), Path.cwd()):
         for name in DEFAULT_FILES:
             if (place / name).is_file():
                 return place / name

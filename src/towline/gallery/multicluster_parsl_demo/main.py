@@ -17,7 +17,8 @@ def sample(size):
     import time
 
     started = time.time()
-    values = [random.Random(size).random() for _ in range(size)]
+    draw = random.Random(size).random
+    values = [draw() for _ in range(size)]
     return {
         "host": socket.gethostname(),
         "partition": os.environ.get("SLURM_JOB_PARTITION", "-"),
