@@ -244,11 +244,31 @@ def test_refusals(world: World, words: str, sent: int) -> None:
     block = world.batch.submit("a", send)
     if sent == 1:
         world.state(block, JobState.FAILED)
-        assert world.batch.refusal("a") == "never"
+        assert "never" in str(world.batch.refusal("a"))
         assert world.batch.refusal("b") is None
     else:
         world.until(lambda: block.state is BlockState.QUEUED, "queued at last")
     assert len(attempts) == sent
+
+
+def test_a_refusal_beside_a_block_that_works_is_not_the_end(world: World) -> None:
+    """A quota for one job more must not take the tasks of the job that runs."""
+    first = world.batch.submit("a", world.send)
+    world.until(lambda: first.state is BlockState.QUEUED, "queued")
+    refused: list[int] = []
+
+    def send(block: Block) -> str:
+        refused.append(1)
+        world.batch.intend(block, f"{PREFIX}a.{len(refused)}.refused")
+        raise SubmissionFailed("never")
+
+    second = world.batch.submit("a", send)
+    world.until(lambda: len(refused) > 1, "tried again")
+    assert second.alive
+    assert world.batch.refusal("a") is None
+    world.scheduler.set(first.job_name, BlockState.ENDED, JobState.COMPLETED)
+    world.state(second, JobState.FAILED)
+    assert "never" in str(world.batch.refusal("a"))
 
 
 def test_a_way_that_is_closed_keeps_the_block_waiting(world: World) -> None:

@@ -75,6 +75,8 @@ def test_an_executor_is_given_up_only_once() -> None:
 def test_a_final_refusal_needs_no_second_try() -> None:
     """An unknown account is not known the third time either."""
     executor = Executor()
-    handle = block_error_handler("onprem", lambda *_, **__: None, lambda: "Invalid account")
+    handle = block_error_handler(
+        "onprem", lambda *_, **__: None, lambda: SubmitRefused("a", "Invalid account")
+    )
     handle(executor, {"0": JobStatus(F)})
     assert "Invalid account" in str(executor.bad[0])

@@ -17,14 +17,23 @@ from parsl.jobs.states import JobState, JobStatus
 
 from towline.engine.block_output import fetch_output
 from towline.engine.blocks import Block, BlockState
+from towline.engine.error_handler import LOOK
 from towline.engine.ledger import Ledger, Report
 from towline.engine.scheduler import NotObserved, Observation, Scheduler
-from towline.errors import CommandTimedOut, ConnectionDropped, ReachError, TowlineError
+from towline.errors import (
+    CommandTimedOut,
+    ConnectionDropped,
+    ReachError,
+    SubmitRefused,
+    TowlineError,
+)
 from towline.ssh import Connection
 
 POLL_FIRST, POLL_SLOWEST, POLL_GROWTH = 0.5, 15.0, 1.6
 RETRY_SECONDS = 3.0
 """Between attempts at something that the cluster, or the way to it, did not let us do."""
+REFUSED_SLOWEST = 60.0
+"""Between attempts at a submission that is refused again and again: sites ban who hammers."""
 UNANSWERED_SECONDS = 40.0
 """A lost answer's job may appear this late: the remote submit command is given 30 s."""
 ABSENCES = 2
@@ -95,11 +104,11 @@ class BatchThread:
         with self._changed:
             return [self._blocks[handle].parsl_status() for handle in handles]
 
-    def refusal(self, label: str) -> str | None:
-        """Return the scheduler's words if it has refused a block of this executor for good."""
+    def refusal(self, label: str) -> TowlineError | None:
+        """Return why no block of this executor will ever be submitted, when that is known."""
         with self._changed:
             return next(
-                (b.reason for b in self._blocks.values() if b.label == label and b.permanent), None
+                (b.fault for b in self._blocks.values() if b.label == label and b.fault), None
             )
 
     def cancel(self, handles: Iterable[str], reason: str = "no longer needed") -> None:
@@ -153,9 +162,7 @@ class BatchThread:
                     self._changed.wait(pause)
                 if self._closing:
                     return
-                waiting = [
-                    block for block in self._blocks.values() if block.state is BlockState.WAITING
-                ]
+                waiting = [block for block in self._blocks.values() if block.due()]
             troubles = [self._try(partial(self._submit, block)) for block in waiting]
             if time.monotonic() >= self._next_poll:
                 troubles += [self._try(self._poll), self._try(self._cancel)]
@@ -186,9 +193,8 @@ class BatchThread:
             return 60.0
         if now < self._not_before:
             return self._not_before - now
-        if any(block.state is BlockState.WAITING for block in alive):
-            return 0.0
-        return max(0.0, self._next_poll - now)
+        waiting = (b.not_before for b in alive if b.state is BlockState.WAITING)
+        return max(0.0, min([self._next_poll, *waiting]) - now)
 
     def _complain(self, text: str) -> None:
         """Report that the scheduler cannot be asked, once, and once that it can again."""
@@ -224,8 +230,7 @@ class BatchThread:
             self._refused(block, str(error))
             return
         except TowlineError as error:
-            self._say("error", executor=block.label, **error.as_dict())
-            self._end(block, JobState.FAILED, str(error), permanent=True)
+            self._end(block, JobState.FAILED, f"{error.thing}: {error.cause}", fault=error)
             return
         except Exception as error:  # the workspace's own trouble, such as a full disk
             sent = BlockState.UNANSWERED if block.ledger_entry else BlockState.WAITING
@@ -239,12 +244,23 @@ class BatchThread:
         if not refusal.certain:
             self._move(block, BlockState.UNANSWERED, refusal.words)
             self._hurry()
-        elif refusal.transient:
+        elif refusal.transient or self._has_others(block):
             self._forget(block)
+            pause = min(RETRY_SECONDS * 2 ** min(block.attempts - 1, 10), REFUSED_SLOWEST)
+            block.not_before = time.monotonic() + pause
             self._move(block, BlockState.WAITING, refusal.words)
-            self._not_before = time.monotonic() + RETRY_SECONDS
         else:
-            self._end(block, JobState.FAILED, refusal.words, permanent=True)
+            fault = SubmitRefused(f"{self.cluster}/{block.label}", refusal.words, LOOK)
+            self._end(block, JobState.FAILED, refusal.words, fault=fault)
+
+    def _has_others(self, block: Block) -> bool:
+        """Return whether the executor has blocks that work: then a refusal is not its end."""
+        lasting = (BlockState.QUEUED, BlockState.RUNNING)
+        with self._changed:
+            return any(
+                other.label == block.label and other.state in lasting and not other.cancel_wanted
+                for other in self._blocks.values()
+            )
 
     def _adopt(self, block: Block, job_id: str) -> None:
         block.job_id = job_id
@@ -370,14 +386,14 @@ class BatchThread:
             self._cancelled.update(ids)
 
     def _end(
-        self, block: Block, outcome: JobState, reason: str, *, permanent: bool = False
+        self, block: Block, outcome: JobState, reason: str, *, fault: TowlineError | None = None
     ) -> None:
         if block.cancel_wanted:
             outcome = JobState.CANCELLED
         fetch_output(self._connection, block)
         with self._changed:
             news = block.end(outcome, reason)
-            block.permanent = permanent
+            block.fault = fault
             self._changed.notify_all()
         if news:
             self._tell(block)

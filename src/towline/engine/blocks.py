@@ -8,6 +8,8 @@ from enum import Enum
 
 from parsl.jobs.states import JobState, JobStatus
 
+from towline.errors import TowlineError
+
 
 class BlockState(Enum):
     """Where a block is between Parsl's wish and the scheduler's last word."""
@@ -46,7 +48,8 @@ class Block:
         handle: what Parsl calls the job; ours, known before the scheduler gives an id.
         job_name: ``tl.<tag>.<label>.<n>…``, unique; empty until the job script is written.
         outcome: Parsl's terminal state once the block has ended.
-        permanent: the scheduler refused for a reason that trying again cannot mend.
+        fault: why neither this block nor another one of its executor can be submitted.
+        not_before: a refused block is not submitted again before this time (monotonic).
 
     """
 
@@ -59,7 +62,8 @@ class Block:
     outcome: JobState | None = None
     reason: str = ""
     nodes: str = ""
-    permanent: bool = False
+    fault: TowlineError | None = None
+    not_before: float = 0.0
     cancel_wanted: bool = False
     absences: int = 0
     unlisted_since: float = 0.0
@@ -95,6 +99,10 @@ class Block:
             return False
         self.outcome = outcome
         return self.move(BlockState.ENDED, reason)
+
+    def due(self) -> bool:
+        """Return whether it is time to submit the block."""
+        return self.state is BlockState.WAITING and time.monotonic() >= self.not_before
 
     @property
     def alive(self) -> bool:

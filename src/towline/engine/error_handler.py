@@ -8,7 +8,7 @@ from typing import Any
 from parsl.jobs.states import JobState, JobStatus
 
 from towline.engine.ledger import Report
-from towline.errors import SubmitRefused
+from towline.errors import SubmitRefused, TowlineError
 
 FAILURES = 3
 """So many blocks in a row must end before a single worker came, to give an executor up."""
@@ -19,6 +19,8 @@ had worked: its tasks pay with their retries, and the next one may do better."""
 
 OURS = JobState.SCALED_IN
 """We ended the block ourselves: no verdict on the site."""
+
+LOOK = "towline run show, and the job output in the run folder"
 
 Handler = Callable[[Any, dict[str, JobStatus]], None]
 
@@ -34,11 +36,13 @@ def verdict(states: Sequence[JobState]) -> bool:
     return len(counted) >= FAILURES and all(state is BARREN for state in counted[-FAILURES:])
 
 
-def block_error_handler(cluster: str, report: Report, refused: Callable[[], str | None]) -> Handler:
+def block_error_handler(
+    cluster: str, report: Report, refusal: Callable[[], TowlineError | None]
+) -> Handler:
     """Return a handler that tolerates single failures and gives an executor up only once.
 
     Args:
-        refused: returns the scheduler's words once it has refused a block for good.
+        refusal: returns why no block will ever be submitted, once that is known.
 
     """
 
@@ -47,15 +51,12 @@ def block_error_handler(cluster: str, report: Report, refused: Callable[[], str 
             # Failing the tasks again raises in Parsl, and stops the scaling of every other
             # executor (Parsl issues 3992, 3993).
             return
-        words = refused()
-        by_number = [status[block] for block in sorted(status, key=int)]
-        if words is None and not verdict([entry.state for entry in by_number]):
-            return
-        error = SubmitRefused(
-            f"{cluster}/{executor.label}",
-            words or _last_words(by_number),
-            "towline run show, and the job output in the run folder",
-        )
+        error = refusal()
+        if error is None:
+            by_number = [status[block] for block in sorted(status, key=int)]
+            if not verdict([entry.state for entry in by_number]):
+                return
+            error = SubmitRefused(f"{cluster}/{executor.label}", _last_words(by_number), LOOK)
         report("error", cluster=cluster, executor=executor.label, **error.as_dict())
         executor.set_bad_state_and_fail_all(error)
 

@@ -20,7 +20,7 @@ from parsl.providers.errors import SubmitException
 from towline.engine.batch import BatchThread, SubmissionFailed
 from towline.engine.blocks import Block
 from towline.engine.site import Site
-from towline.errors import CommandTimedOut
+from towline.errors import CommandTimedOut, TowlineError
 from towline.ssh import quote
 
 SUBMIT_SECONDS = 30
@@ -78,8 +78,8 @@ class OverSSH:
         self._batch.cancel(job_ids)
         return [True for _ in job_ids]
 
-    def refusal(self) -> str | None:
-        """Return the scheduler's words once it has refused a block of this executor for good."""
+    def refusal(self) -> TowlineError | None:
+        """Return why no block of this executor will ever be submitted, when that is known."""
         return self._batch.refusal(self._executor_label)
 
     @property
