@@ -58,7 +58,9 @@ def demo(
         _say("The demo goes on with this machine in place of the two clusters.")
         local = True
     home = Path(tempfile.mkdtemp(prefix="towline-demo-"))
-    os.environ |= {"TOWLINE_HOME": str(home), "TOWLINE_RUNTIME_DIR": str(home)}
+    # a socket's path is short, whatever TMPDIR is
+    sockets = tempfile.mkdtemp(prefix="towline-demo-", dir="/tmp")
+    os.environ |= {"TOWLINE_HOME": str(home), "TOWLINE_RUNTIME_DIR": sockets}
     arguments = ["--", "--tasks", str(tasks)] if workflow == "multicluster_parsl_demo" else []
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # clean up all the same
     code = 0
@@ -68,11 +70,12 @@ def demo(
             code = _towline("run", str(script), *arguments, shown=shown)
     finally:
         if keep:
-            _say(f"Kept. To go on: export TOWLINE_HOME={home} TOWLINE_RUNTIME_DIR={home}")
+            _say(f"Kept. To go on: export TOWLINE_HOME={home} TOWLINE_RUNTIME_DIR={sockets}")
             _say("               towline cluster list")
-            _say("To remove all: towline testbed down && rm -r $TOWLINE_HOME")
+            _say("To remove all: towline testbed down && rm -r $TOWLINE_HOME $TOWLINE_RUNTIME_DIR")
         else:
             shutil.rmtree(home, ignore_errors=True)
+            shutil.rmtree(sockets, ignore_errors=True)
             _say("\nAll of it is removed, the run folder too; `--keep` leaves it.")
     raise typer.Exit(code)
 

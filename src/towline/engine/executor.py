@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from parsl.executors import HighThroughputExecutor
+from parsl.executors.errors import BadStateException
+from zmq.constants import SocketOption
+from zmq.error import ZMQError
 
 from towline.engine.ledger import Report
 from towline.errors import InterchangeLost
+
+SEND_SECONDS = 5
+"""For the interchange to take a task; its queue has no end."""
 
 ANSWER_SECONDS = 10
 """For the interchange to answer one of Parsl's questions; it needs milliseconds."""
@@ -32,6 +38,7 @@ class WatchedExecutor(HighThroughputExecutor):
         super().__init__(**options)
         self._report = report
         self._stopping = False
+        self._sending = threading.Lock()
         self.interchange_died = False
 
     def start(self) -> None:
@@ -42,6 +49,8 @@ class WatchedExecutor(HighThroughputExecutor):
         self.command_client.run = functools.partial(
             self.command_client.run, timeout_s=ANSWER_SECONDS
         )
+        # without a peer the socket would block for ever; closing it meanwhile aborts the process
+        self.outgoing_q.zmq_socket.setsockopt(SocketOption.SNDTIMEO, SEND_SECONDS * 1000)
         threading.Thread(
             target=self._watch, name=f"interchange of {self.label}", daemon=True
         ).start()
@@ -52,7 +61,16 @@ class WatchedExecutor(HighThroughputExecutor):
         if self.bad_state_is_set and self.provider is not None:
             # Parsl leaves the blocks of a bad executor alone (Parsl issue 2961)
             self.provider.cancel(list(self.blocks_to_job_id.values()))
-        super().shutdown(timeout)
+        with self._sending:
+            super().shutdown(timeout)
+
+    def submit_payload(self, context: dict[str, Any], buffer: bytes) -> Any:
+        """Send a task to the interchange; fail it at once when that is gone."""
+        with self._sending:
+            try:
+                return super().submit_payload(context, buffer)
+            except ZMQError as error:
+                raise BadStateException(self, self.executor_exception or error) from error
 
     def connected_blocks(self) -> list[str]:
         """Return the blocks whose workers have come; none once the interchange is dead."""

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +21,7 @@ from towline.engine import Engine, ExecutorsFile, Progress, load_executors
 from towline.errors import DefinitionError, TowlineError
 from towline.runs.attach import AttachedRun, attach
 from towline.runs.console import Console
+from towline.runs.end_of_script import at_end_of_script, forget
 from towline.runs.folder import VARIABLE, RunFolder
 
 DEFAULT_FILES = ("executors.json", "executors.yaml", "executors.yml")
@@ -77,6 +78,7 @@ class Loaded:
             if self._ended:
                 return
             self._ended = True
+            forget(self._end)
             try:
                 self._progress.stop()  # it asks the interchanges, which Parsl's clean-up ends
                 if not self.dfk.cleanup_called:
@@ -91,20 +93,6 @@ def finish(run: AttachedRun, engine: Engine, error: BaseException | None) -> Non
         engine.close()
     finally:
         run.end(error, leftovers_of(run))
-
-
-def at_end_of_script(clean_up: Callable[[BaseException | None], None]) -> None:
-    """Call a function when the main thread has ended, with the error that ended it, if one did.
-
-    Not by ``atexit``: that comes when the interpreter starts no thread any more, and cleaning up
-    needs some.
-    """
-
-    def wait() -> None:
-        threading.main_thread().join()
-        clean_up(getattr(sys, "last_value", None))
-
-    threading.Thread(target=wait, name="towline end of script", daemon=False).start()
 
 
 def load(
