@@ -104,11 +104,23 @@ def assert_exactly_once(clusters: Testbed, run: TowlineRun) -> None:
         assert len(jobs) == 1, "no block was replaced"
 
 
-def test_twenty_cuts_under_load_lose_nothing(
+@pytest.mark.slow
+def test_twenty_cuts_and_a_minute_without_network_lose_nothing(
     clusters: Testbed, home: Path, start: Start, nothing_left: NothingLeft
 ) -> None:
     """Both clusters' connections break at once: by the network, or with the ssh that is killed."""
     run = streaming(start)
+    cut_often(clusters, home, run)
+    with clusters.cut("onprem"), clusters.cut("cloud"):
+        time.sleep(OUTAGE_SECONDS)  # the outage is the test
+    done = tasks_done(run)
+    wait_for_tasks(run, done + 100)
+    assert_exactly_once(clusters, run)
+    nothing_left(run)
+
+
+def cut_often(clusters: Testbed, home: Path, run: TowlineRun) -> None:
+    """Break all connections again and again, as soon as tasks flow over the new ones."""
     for number in range(CUTS):
         resumed = {name: len(resumptions(run, name)) for name in clusters.clusters}
         done = tasks_done(run)
@@ -123,22 +135,6 @@ def test_twenty_cuts_under_load_lose_nothing(
         for name, before in resumed.items():
             wait_for_resumption(run, name, before, number)
         wait_for_tasks(run, done + 20)
-    assert_exactly_once(clusters, run)
-    nothing_left(run)
-
-
-@pytest.mark.slow
-def test_a_minute_without_network_loses_nothing(
-    clusters: Testbed, start: Start, nothing_left: NothingLeft
-) -> None:
-    """Workers wait; when the network is back everything goes on where it was."""
-    run = streaming(start)
-    with clusters.cut("onprem"), clusters.cut("cloud"):
-        time.sleep(OUTAGE_SECONDS)  # the outage is the test
-    done = tasks_done(run)
-    wait_for_tasks(run, done + 100)
-    assert_exactly_once(clusters, run)
-    nothing_left(run)
 
 
 def resumptions(run: TowlineRun, cluster: str) -> list[Any]:

@@ -91,21 +91,7 @@ def test_a_job_whose_answer_was_lost_is_found_and_not_sent_twice(
     nothing_left(run)
 
 
-def test_a_job_whose_answer_comes_late_is_not_sent_twice(
-    clusters: Testbed, start: Start, nothing_left: NothingLeft
-) -> None:
-    """Sbatch makes the job at once and answers seconds later."""
-    run = start_and_break(
-        start, lambda: clusters.delay_command("onprem", "sbatch", 3, when="after", times=1)
-    )
-    ended = run.end()
-    assert ended.exit_code == 0, ended
-    assert "result 49" in ended.output
-    assert len(jobs_ever(clusters, "onprem", run)) == 1
-    nothing_left(run)
-
-
-def test_a_job_whose_answer_was_cut_off_is_not_sent_twice(
+def test_a_job_whose_answer_is_late_and_then_cut_off_is_not_sent_twice(
     clusters: Testbed, start: Start, nothing_left: NothingLeft
 ) -> None:
     """The connection breaks when the job is there and sbatch has not answered yet."""

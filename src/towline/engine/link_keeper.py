@@ -126,12 +126,13 @@ class LinkKeeper:
         blocks = self._replace_workers()
         self._warn(f"the link lost its state; {blocks} block(s) replaced, their tasks tried again")
         lost.close()
-        while not self._closing.wait(RETRY_SECONDS):
+        while not self._closing.is_set():
             try:
                 self._end_old_agent()
                 self.start()
             except Exception as error:  # whatever it is: without a link no worker can come
                 self._warn(f"the link is not back yet: {error}")
+                self._closing.wait(RETRY_SECONDS)
             else:
                 return
 
