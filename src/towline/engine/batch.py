@@ -19,6 +19,7 @@ from towline.engine.block_output import fetch_output
 from towline.engine.blocks import Block, BlockState
 from towline.engine.error_handler import LOOK
 from towline.engine.ledger import Ledger, Report
+from towline.engine.pace import Pace
 from towline.engine.scheduler import NotObserved, Observation, Scheduler
 from towline.errors import (
     CommandTimedOut,
@@ -40,8 +41,17 @@ ABSENCES = 2
 """So many listings must miss a known job before it is looked up by id."""
 
 
+DOUBTFUL = (CommandTimedOut, ConnectionDropped)
+"""After these, a command that was sent may have had an effect."""
+
+
 class SubmissionFailed(Exception):
     """The submit command answered with an error; its words are the argument."""
+
+
+def named(error: Exception) -> str:
+    """Return an error that is not one of ours, in words."""
+    return f"{type(error).__name__}: {error}"
 
 
 class BatchThread:
@@ -74,8 +84,7 @@ class BatchThread:
         self._cancelled: set[str] = set()
         self._changed = threading.Condition()
         self._closing = False
-        self._poll_pause = POLL_FIRST
-        self._next_poll = 0.0
+        self._pace = Pace(POLL_FIRST, POLL_SLOWEST, POLL_GROWTH)
         self._not_before = 0.0
         self._complaint = ""
         self._thread = threading.Thread(target=self._work, name=f"batch {cluster}", daemon=True)
@@ -95,8 +104,8 @@ class BatchThread:
             block = Block(handle=f"{label}/{number}", label=label, number=number)
             self._blocks[block.handle] = block
             self._senders[block.handle] = send
+            self._tell(block)  # before the thread can have more to tell of it
             self._changed.notify()
-        self._tell(block)
         return block
 
     def statuses(self, handles: Iterable[str]) -> list[JobStatus]:
@@ -119,7 +128,7 @@ class BatchThread:
                 if block.alive:
                     block.cancel_wanted = True
                     block.reason = reason
-            self._next_poll = 0.0
+            self._pace.now()
             self._changed.notify()
 
     def cancel_all(self, reason: str) -> int:
@@ -164,7 +173,7 @@ class BatchThread:
                     return
                 waiting = [block for block in self._blocks.values() if block.due()]
             troubles = [self._try(partial(self._submit, block)) for block in waiting]
-            if time.monotonic() >= self._next_poll:
+            if time.monotonic() >= self._pace.due:
                 troubles += [self._try(self._poll), self._try(self._cancel)]
             trouble = next(filter(None, troubles), "")
             if trouble:
@@ -182,7 +191,7 @@ class BatchThread:
         except (TowlineError, NotObserved) as error:
             return str(error)
         except Exception as error:
-            return f"{type(error).__name__}: {error}"
+            return named(error)
         return ""
 
     def _pause(self) -> float:
@@ -194,7 +203,7 @@ class BatchThread:
         if now < self._not_before:
             return self._not_before - now
         waiting = (b.not_before for b in alive if b.state is BlockState.WAITING)
-        return max(0.0, min([self._next_poll, *waiting]) - now)
+        return max(0.0, min([self._pace.due, *waiting]) - now)
 
     def _complain(self, text: str) -> None:
         """Report that the scheduler cannot be asked, once, and once that it can again."""
@@ -216,34 +225,30 @@ class BatchThread:
             block.attempts += 1
         try:
             job_id = self._senders[block.handle](block)
-        except (CommandTimedOut, ConnectionDropped) as error:
-            if block.ledger_entry:
-                words = f"no answer to the submission: {error.cause}"
-                self._move(block, BlockState.UNANSWERED, words)
-            else:  # it broke while the submission was being prepared
-                self._move(block, BlockState.WAITING, "waiting for the connection")
-            raise
-        except ReachError:
-            self._move(block, BlockState.WAITING, "waiting for the connection")
-            raise
         except SubmissionFailed as error:
             self._refused(block, str(error))
             return
-        except TowlineError as error:
-            self._end(block, JobState.FAILED, f"{error.thing}: {error.cause}", fault=error)
-            return
-        except Exception as error:  # the workspace's own trouble, such as a full disk
-            sent = BlockState.UNANSWERED if block.ledger_entry else BlockState.WAITING
-            self._move(block, sent, f"{type(error).__name__}: {error}")
+        except Exception as error:
+            if isinstance(error, TowlineError) and not isinstance(error, ReachError):
+                self._end(block, JobState.FAILED, f"{error.thing}: {error.cause}", fault=error)
+                return
+            # the way to the cluster, or the workspace's own trouble, such as a full disk
+            not_sent = isinstance(error, ReachError) and not isinstance(error, DOUBTFUL)
+            sent = bool(block.ledger_entry) and not not_sent
+            words = error.cause if isinstance(error, ReachError) else named(error)
+            if sent:
+                self._move(block, BlockState.UNANSWERED, f"no answer to the submission: {words}")
+            else:
+                self._move(block, BlockState.WAITING, f"waiting: {words}")
             raise
         self._adopt(block, job_id)
-        self._hurry()
+        self._pace.hurry()
 
     def _refused(self, block: Block, words: str) -> None:
         refusal = self._scheduler.read_refusal(words)
         if not refusal.certain:
             self._move(block, BlockState.UNANSWERED, refusal.words)
-            self._hurry()
+            self._pace.hurry()
         elif refusal.transient or self._has_others(block):
             self._forget(block)
             pause = min(RETRY_SECONDS * 2 ** min(block.attempts - 1, 10), REFUSED_SLOWEST)
@@ -285,10 +290,6 @@ class BatchThread:
 
     # -- watching --------------------------------------------------------------------------
 
-    def _hurry(self) -> None:
-        self._poll_pause = POLL_FIRST
-        self._next_poll = time.monotonic() + POLL_FIRST
-
     def _poll(self) -> None:
         jobs = self._list()
         by_name = {job.job_name: job for job in jobs}
@@ -310,10 +311,9 @@ class BatchThread:
             self._look_up(missing)
         self._strays = {job.job_id for job in by_name.values() if job.state is not BlockState.ENDED}
         if news or missing:
-            self._hurry()
+            self._pace.hurry()
         else:
-            self._poll_pause = min(self._poll_pause * POLL_GROWTH, POLL_SLOWEST)
-            self._next_poll = time.monotonic() + self._poll_pause
+            self._pace.slow_down()
         with self._changed:
             self._changed.notify_all()
 
@@ -382,7 +382,7 @@ class BatchThread:
         if ids:
             self._connection.run(self._scheduler.cancel_script(ids), timeout=45)
             if not self._cancelled.issuperset(ids):  # a job may take its time to end
-                self._hurry()
+                self._pace.hurry()
             self._cancelled.update(ids)
 
     def _end(
@@ -412,13 +412,4 @@ class BatchThread:
             self._report(event, cluster=self.cluster, **facts)
 
     def _tell(self, block: Block) -> None:
-        self._say(
-            "block",
-            executor=block.label,
-            block=block.number,
-            state=block.state.value,
-            job_id=block.job_id,
-            outcome=block.outcome.name.lower() if block.outcome else None,
-            reason=block.reason,
-            nodes=block.nodes,
-        )
+        self._say("block", **block.facts())

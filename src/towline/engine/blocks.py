@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from parsl.jobs.states import JobState, JobStatus
 
@@ -108,6 +109,18 @@ class Block:
     def alive(self) -> bool:
         """Whether the scheduler may still hold a job of this block."""
         return self.state is not BlockState.ENDED
+
+    def facts(self) -> dict[str, Any]:
+        """Return the block as the run's record keeps it."""
+        return {
+            "executor": self.label,
+            "block": self.number,
+            "state": self.state.value,
+            "job_id": self.job_id,
+            "outcome": self.outcome.name.lower() if self.outcome else None,
+            "reason": self.reason,
+            "nodes": self.nodes,
+        }
 
     def parsl_status(self) -> JobStatus:
         """Return the block's state in Parsl's words.
