@@ -62,11 +62,15 @@ def namespaces_of(processes: list[psutil.Process]) -> set[str]:
 
 
 def assert_all_gone(processes: list[psutil.Process], namespaces: set[str]) -> None:
-    """Wait until no process lives, neither one of these nor one in these namespaces."""
+    """Wait until no process lives, neither one of these nor one in these namespaces.
+
+    Only processes of this moment count: the kernel gives a dead namespace's number to a new one.
+    """
+    everybody = [process for process in psutil.process_iter() if process.pid > 2]
     _, alive = psutil.wait_procs(processes, timeout=20)
     assert not alive
-    everybody = [process for process in psutil.process_iter() if process.pid > 2]
-    assert not namespaces & namespaces_of(everybody)
+    survivors = [process for process in everybody if process.is_running()]
+    assert not namespaces & namespaces_of(survivors)
 
 
 def test_nothing_remains_after_the_with_block(tmp_path: Path) -> None:
