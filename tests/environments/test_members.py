@@ -63,17 +63,17 @@ def test_a_command_is_written_anew_for_the_cluster(site, files):
     """What the installer wrote has the workspace's Python in its first line."""
     site.add(
         "lib",
-        files={"../../../bin/lib-run": "#!/work/venv/bin/python\n"},
+        files={"../../../bin/lib-run": "#!/home/me/venv/bin/python\n"},
         metadata={"entry_points.txt": "[console_scripts]\nlib-run = lib.cli:run\n"},
     )
     script = files("lib")["bin/lib-run"]
-    assert script.executable and b"/work/venv" not in script.content
+    assert script.executable and b"/home/me/venv" not in script.content
     assert b"from lib.cli import run" in script.content
 
 
 def test_a_script_file_loses_the_path_of_the_workspaces_python(site, files):
-    site.add("lib", files={"../../../bin/tool.py": "#!/work/venv/bin/python3\nprint(1)\n"})
-    assert b"/work/venv" not in files("lib")["bin/tool.py"].content
+    site.add("lib", files={"../../../bin/tool.py": "#!/home/me/venv/bin/python3\nprint(1)\n"})
+    assert b"/home/me/venv" not in files("lib")["bin/tool.py"].content
 
 
 def test_the_same_packages_elsewhere_make_the_same_content(site, digest, memory, tmp_path):

@@ -34,7 +34,7 @@ def test_a_command_runs_wherever_it_lies(bin_folder):
 
 
 def test_a_command_reached_by_a_link_finds_its_own_python(bin_folder, tmp_path):
-    script = relocated(b"#!/work/bin/python\nimport sys; print(sys.argv[1:])\n")
+    script = relocated(b"#!/home/me/bin/python\nimport sys; print(sys.argv[1:])\n")
     run(script, bin_folder / "tool")
     (tmp_path / "link").symlink_to(bin_folder / "tool")
     answer = subprocess.run([tmp_path / "link", "a b"], capture_output=True, text=True, check=True)
@@ -48,7 +48,7 @@ def test_an_installers_form_for_long_paths_is_replaced(bin_folder):
 
 
 def test_a_future_import_stays_the_first_statement():
-    script = b'#!/work/bin/python\n"""Doc."""\nfrom __future__ import annotations\nprint(1)\n'
+    script = b'#!/home/me/bin/python\n"""Doc."""\nfrom __future__ import annotations\nprint(1)\n'
     assert relocated(script).startswith(b"#!/usr/bin/env python\n")
     compile(relocated(script), "tool", "exec")
 
