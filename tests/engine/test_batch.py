@@ -200,6 +200,8 @@ def test_a_lost_answer_is_looked_up_by_name(world: World) -> None:
     world.until(lambda: block.job_id == "1", "adopted")
     assert world.sent == 1
     assert len(world.scheduler.jobs) == 1
+    states = [facts["state"] for event, facts in world.events if event == "block"]
+    assert "unanswered" in states
 
 
 def test_a_submission_that_left_nothing_is_tried_again_late(world: World) -> None:
