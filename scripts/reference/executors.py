@@ -7,7 +7,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from reference.markdown import cell
 from towline.engine.definitions import ExecutorDefinition
-from towline.engine.talk_keys import IGNORED_TALK_KEYS, TALK_KEYS
+from towline.engine.definitions.talk_keys import IGNORED_TALK_KEYS, TALK_KEYS
 
 KEY_GROUPS = {
     "Where the workers run": "cluster provider partition account qos constraint reservation",

@@ -1,0 +1,18 @@
+"""The keys that say how many blocks there are and how their workers are fed."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class ScalingKeys(BaseModel):
+    """How many blocks, and how their workers are fed and watched."""
+
+    init_blocks: int = Field(1, ge=0, description="Blocks asked for at the start.")
+    min_blocks: int = Field(0, ge=0, description="Blocks kept even when idle.")
+    max_blocks: int = Field(1, ge=1, description="Blocks at most.")
+    parallelism: float = Field(1.0, ge=0, le=1, description="Worker slots wanted a waiting task.")
+    prefetch: int = Field(0, ge=0, description="Tasks a node may hold beyond its workers.")
+    heartbeat_threshold: int = Field(
+        120, ge=10, description="Seconds of silence after which a node counts as lost."
+    )
