@@ -8,6 +8,7 @@ from towline.environments.inventory import (
     lock_record,
     to_delete,
 )
+from towline.environments.locks import Lock, LockStore
 from towline.environments.node_check import (
     EXIT_NO_CONTROLLER,
     EXIT_NO_ENVIRONMENT,
@@ -25,6 +26,8 @@ __all__ = [
     "Environment",
     "EnvironmentRequest",
     "Held",
+    "Lock",
+    "LockStore",
     "PreflightReport",
     "WorkerPython",
     "delete",
