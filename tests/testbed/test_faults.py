@@ -16,10 +16,13 @@ LIMIT = 30.0  # seconds that anything may take
 
 
 def ssh_process(testbed: Testbed, door: str, command: str) -> subprocess.Popen[str]:
-    """Start an ssh and return it once the far side has said its first line."""
+    """Start an ssh and return it once the far side has said its first line.
+
+    Its standard input stays open until the caller closes it: ``read`` waits there.
+    """
     process = subprocess.Popen(
         ["ssh", "-F", str(testbed.ssh_config), "-o", "BatchMode=yes", door, f"echo on; {command}"],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -40,7 +43,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 def test_cut_breaks_running_connections_and_refuses_new_ones(healthy_testbed: Testbed) -> None:
     """A cut ends what runs, refuses what comes, and leaves the other cluster alone."""
     running = ssh_process(healthy_testbed, "onprem", "exec sleep 60")
-    other = ssh_process(healthy_testbed, "cloud", "read line")
+    other = ssh_process(healthy_testbed, "cloud", "read line; echo $line")
     with healthy_testbed.cut("onprem"):
         assert running.wait(LIMIT) == 255
         tried = healthy_testbed.ssh("onprem", "true", check=False)
@@ -49,7 +52,7 @@ def test_cut_breaks_running_connections_and_refuses_new_ones(healthy_testbed: Te
         through_gate = healthy_testbed.ssh("onprem-via-gate", "true", check=False)
         assert "Connection refused" in through_gate.stderr
         assert healthy_testbed.status()["clusters"]["onprem"]["cut"]
-    other.communicate(timeout=LIMIT)
+    assert other.communicate("as before\n", timeout=LIMIT)[0] == "as before\n"
     healthy_testbed.ssh("onprem", "true")
     healthy_testbed.exec("onprem-ctl", ["pkill", "-f", "sleep 60"], check=False)
 
@@ -100,11 +103,13 @@ def test_delayed_bytes_arrive_whole_and_in_order(healthy_testbed: Testbed) -> No
 
 def test_connections_are_counted(testbed: Testbed) -> None:
     """The relay tells how many connections are open and how many there ever were."""
-    before = testbed.connections("cloud")["accepted"]
+    before = testbed.connections("cloud")
     running = ssh_process(testbed, "cloud", "read line")
-    assert testbed.connections("cloud")["accepted"] == before + 1
-    assert testbed.connections("cloud")["open"] >= 1
+    counted = testbed.connections("cloud")
+    assert counted["accepted"] == before["accepted"] + 1
+    assert counted["open"] >= 1
     running.communicate(timeout=LIMIT)
+    until(lambda: testbed.connections("cloud")["open"] < counted["open"], "it is open no more")
 
 
 def test_unplugged_controller_is_unreachable_until_plugged_in(healthy_testbed: Testbed) -> None:

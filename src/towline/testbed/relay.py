@@ -74,9 +74,9 @@ class Door:
             return
         near, far = End(self), End(self)
         near.other, far.other = far, near
+        self.open.add(near)  # before the first byte passes, so that nobody finds it uncounted
         await loop.connect_accepted_socket(lambda: near, visitor)
         await loop.connect_accepted_socket(lambda: far, upstream)
-        self.open.add(near)
         near.both_connected()
         far.both_connected()
 
@@ -95,10 +95,13 @@ class End(asyncio.Protocol):
         self._other_is_full = False
         self._heard_all = False
         self._delivered_all = False
+        self._aborted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep what this end is read and written by."""
         self.transport = cast(asyncio.Transport, transport)
+        if self._aborted:
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         """Pass data on, now or when they are due."""
@@ -130,7 +133,8 @@ class End(asyncio.Protocol):
         self.other._set_other_is_full(False)
 
     def abort(self) -> None:
-        """Break off; a TCP peer gets a reset."""
+        """Break off, now or as soon as it is connected; a TCP peer gets a reset."""
+        self._aborted = True
         if self.transport and not self.transport.is_closing():
             peer = self.transport.get_extra_info("socket")
             if peer.family == socket.AF_INET:
