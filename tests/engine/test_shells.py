@@ -13,7 +13,7 @@ from towline.clusters import ClusterFacts
 from towline.engine.controller import ControllerBatch, ControllerProcesses
 from towline.engine.expiry import expiry_script
 from towline.engine.leftovers import _FIND, _REMOVE, _loop
-from towline.engine.slurm import Slurm
+from towline.engine.schedulers.slurm import Slurm
 
 TAG = "r1-00000000"
 SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]

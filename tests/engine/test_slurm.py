@@ -7,7 +7,7 @@ from parsl.jobs.states import JobState
 
 from towline.engine.blocks import BlockState
 from towline.engine.scheduler import NotObserved
-from towline.engine.slurm import ACTIVE, OUTCOMES, PENDING, Slurm
+from towline.engine.schedulers.slurm import ACTIVE, OUTCOMES, PENDING, Slurm
 
 slurm = Slurm()
 

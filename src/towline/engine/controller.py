@@ -152,6 +152,8 @@ class ControllerProcesses:
     """The controller's process table, as a :class:`~towline.engine.scheduler.Scheduler`."""
 
     name = "controller"
+    submit_command = ControllerBatch.start_command
+    cancel_command = "kill"
 
     def __init__(self, folder: str) -> None:
         self._jobs = quote(f"{folder}/jobs")
@@ -174,6 +176,10 @@ class ControllerProcesses:
     def read_detail(self, output: str) -> list[Observation]:
         """Return nothing."""
         return []
+
+    def living_script(self, prefix: str) -> str:
+        """Return a script that prints nothing: processes are ended by their folder."""
+        return ": " + quote(prefix)
 
     def cancel_script(self, job_ids: Sequence[str]) -> str:
         """Return a script that ends process groups, at the latest three seconds on."""

@@ -27,7 +27,8 @@ from towline.engine.launch import (
 )
 from towline.engine.ledger import Ledger, Report
 from towline.engine.opening import open_site
-from towline.engine.providers import controller_provider, slurm_provider
+from towline.engine.prefetch import MOST_AHEAD, ShortTasksAhead
+from towline.engine.providers import PROVIDERS
 from towline.engine.retries import retry_handler
 from towline.engine.site import Site
 from towline.errors import TowlineError
@@ -147,14 +148,15 @@ class Engine:
                 if isinstance(wanted.accelerators, int)
                 else list(wanted.accelerators)
             ),
-            "prefetch_capacity": wanted.prefetch,
+            **_prefetch(wanted),
             "heartbeat_threshold": wanted.heartbeat_threshold,
             # a worker that died is noticed at a heartbeat
             "heartbeat_period": max(2, min(HEARTBEAT_SECONDS, wanted.heartbeat_threshold // 4)),
             # a pilot that starts while the link is down must outlast the outage
             "address_probe_timeout": wanted.heartbeat_threshold,
         }
-        if provider_kind(wanted, self.clusters[label]) == "local":
+        kind = provider_kind(wanted, self.clusters[label])
+        if kind == "local":
             return WatchedExecutor(
                 **common,
                 launch_cmd=local_launch_command(),
@@ -163,10 +165,7 @@ class Engine:
             )
         site = self.sites[wanted.cluster]
         self._open_labels.add(label)
-        if provider_kind(wanted, self.clusters[label]) == "controller":
-            provider: Any = controller_provider(site, label, wanted)
-        else:
-            provider = slurm_provider(site, label, wanted)
+        provider = PROVIDERS[kind](site, label, wanted)
         return RemoteExecutor(
             **common,
             launch_cmd=remote_launch_command(),
@@ -199,6 +198,12 @@ class Engine:
         if site := self.sites.get(wanted.cluster):
             facts |= site.completed(label)
         return facts
+
+
+def _prefetch(wanted: ExecutorDefinition) -> dict[str, Any]:
+    if wanted.prefetch == "auto":
+        return {"prefetch_capacity": MOST_AHEAD, "manager_selector": ShortTasksAhead()}
+    return {"prefetch_capacity": wanted.prefetch}
 
 
 def _local_provider(wanted: ExecutorDefinition) -> LocalProvider:

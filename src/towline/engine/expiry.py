@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from towline.clusters import ClusterFacts
 from towline.engine.leftovers import SHELL_FUNCTIONS
+from towline.engine.schedulers import scheduler_of
+from towline.engine.schedulers.commands import bounded, path_line
 from towline.engine.site_names import job_prefix, run_folder_on
-from towline.engine.slurm import path_line
 from towline.ssh import quote
 
-_SLURM = """\
+_JOBS = """\
+living() {
+@LIVING@}
 n=0
-until jobs=$(@BOUNDED@ squeue --noheader --user="$(id -un)" --format='%i|%j'); do
+until ids=$(living); do
   n=$((n+1)); [ "$n" -lt 4 ] || break
   sleep 5
 done
-ids=$(printf '%s\\n' "$jobs" | awk -F'|' -v p=@PREFIX@ 'index($2, p) == 1 {print $1}')
-[ -z "$ids" ] || @BOUNDED@ scancel $ids
+[ -z "$ids" ] || { @CANCEL@; }
 """
 
 _PROCESSES = """\
@@ -34,8 +36,9 @@ def expiry_script(facts: ClusterFacts, tag: str) -> str:
     cancelled end by themselves: their workers find no agent any more.
     """
     processes = _PROCESSES.replace("@FOLDER@", quote(run_folder_on(facts, tag)))
-    if facts.scheduler != "slurm":
+    scheduler = scheduler_of(facts)
+    if scheduler is None:
         return SHELL_FUNCTIONS + processes
-    jobs = _SLURM.replace("@PREFIX@", quote(job_prefix(tag)))
-    bounded = "$(command -v timeout >/dev/null && echo timeout 20)"
-    return SHELL_FUNCTIONS + processes + path_line(facts) + jobs.replace("@BOUNDED@", bounded)
+    cancel = f"{path_line(facts, scheduler.submit_command)}{bounded(scheduler.cancel_command)} $ids"
+    jobs = _JOBS.replace("@LIVING@", scheduler.living_script(job_prefix(tag)))
+    return SHELL_FUNCTIONS + processes + jobs.replace("@CANCEL@", cancel)

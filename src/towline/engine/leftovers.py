@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from towline.clusters import ClusterFacts
-from towline.engine.scheduler import NotObserved
+from towline.engine.scheduler import NotObserved, Scheduler
+from towline.engine.schedulers import scheduler_of
 from towline.engine.site_names import job_prefix
-from towline.engine.slurm import Slurm
 from towline.errors import SiteError
 from towline.ssh import Connection, quote
 
@@ -58,8 +58,8 @@ def find(
         if line.startswith("@@") and line.count("|") >= 3:
             kind, tag, what, detail = line.removeprefix("@@").split("|", 3)
             found.append(Leftover(cluster, tag, kind, what, detail))
-    if facts.scheduler == "slurm":
-        found += [job for tag in tags for job in _jobs(connection, cluster, facts, tag)]
+    if scheduler := scheduler_of(facts):
+        found += [job for tag in tags for job in _jobs(connection, cluster, scheduler, tag)]
     return found
 
 
@@ -82,8 +82,8 @@ def remove(
         SiteError: its scheduler does not answer.
 
     """
-    if facts.scheduler == "slurm":
-        _end_jobs(connection, cluster, facts, tags)
+    if scheduler := scheduler_of(facts):
+        _end_jobs(connection, cluster, facts, scheduler, tags)
     folders = {f"{facts.root}/envs", *environment_folders}
     script = _REMOVE.replace("@ROOT@", quote(facts.root)) + _loop(tags)
     script += "".join(
@@ -93,7 +93,11 @@ def remove(
 
 
 def _end_jobs(
-    connection: Connection, cluster: str, facts: ClusterFacts, tags: Sequence[str]
+    connection: Connection,
+    cluster: str,
+    facts: ClusterFacts,
+    scheduler: Scheduler,
+    tags: Sequence[str],
 ) -> None:
     """Cancel jobs and wait for their end: until then they write into the folders.
 
@@ -103,20 +107,19 @@ def _end_jobs(
     connection.run(end_submissions, check=True)
     deadline = time.monotonic() + JOBS_END_SECONDS
     cancelled: set[str] = set()
-    while jobs := [job.what for tag in tags for job in _jobs(connection, cluster, facts, tag)]:
+    while jobs := [job.what for tag in tags for job in _jobs(connection, cluster, scheduler, tag)]:
         if new := [job for job in jobs if job not in cancelled]:
-            connection.run(Slurm(facts).cancel_script(new), timeout=45)
+            connection.run(scheduler.cancel_script(new), timeout=45)
             cancelled.update(new)
         if time.monotonic() > deadline:
             return  # whoever looks finds them
         time.sleep(LOOK_SECONDS)
 
 
-def _jobs(connection: Connection, cluster: str, facts: ClusterFacts, tag: str) -> list[Leftover]:
-    slurm = Slurm(facts)
-    answer = connection.run(slurm.list_script(job_prefix(tag)), timeout=45)
+def _jobs(connection: Connection, cluster: str, scheduler: Scheduler, tag: str) -> list[Leftover]:
+    answer = connection.run(scheduler.list_script(job_prefix(tag)), timeout=45)
     try:
-        jobs = slurm.read_list(answer.stdout)
+        jobs = scheduler.read_list(answer.stdout)
     except NotObserved as error:
         raise SiteError(
             f"cluster {cluster}", f"its jobs cannot be listed: {error}", "try again later"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from towline.clusters import ClusterFacts
 from towline.engine.definitions import ExecutorDefinition
 from towline.engine.ledger import Report
+from towline.engine.schedulers.commands import path_line
 from towline.engine.site_names import job_prefix
-from towline.engine.slurm import path_line
 from towline.environments import Environment, node_check_lines
 from towline.errors import EnvironmentMismatch, SubmitRefused
 from towline.ssh import Connection, quote
@@ -49,7 +49,8 @@ def try_on_node(
         ]
     )
     answer = connection.run(
-        f"{path_line(facts)}srun --quiet --job-name={quote(job_prefix(tag) + label + '.trial')} "
+        f"{path_line(facts, 'sbatch')}srun --quiet "
+        f"--job-name={quote(job_prefix(tag) + label + '.trial')} "
         f"--immediate={QUEUE_SECONDS} -N1 -n1 -t {RUN_MINUTES} {_options(wanted)} bash -s\n",
         input=script.encode(),
         timeout=QUEUE_SECONDS + RUN_MINUTES * 60,

@@ -19,6 +19,7 @@ from parsl.providers.errors import SubmitException
 
 from towline.engine.batch import BatchThread, SubmissionFailed
 from towline.engine.blocks import Block
+from towline.engine.schedulers.commands import path_line
 from towline.engine.site import Site
 from towline.errors import CommandTimedOut, TowlineError
 from towline.ssh import quote
@@ -36,7 +37,7 @@ class OverSSH:
     def submit_shell(self, job_name: str) -> str:
         """Return the sh line that submits the script on stdin; it prints what Parsl reads."""
         limit = f"$(command -v timeout >/dev/null && echo timeout -k 5 {SUBMIT_SECONDS})"
-        return f"{limit} {self.submit_command}"
+        return f"{path_line(self._site.facts, self.submit_command)}{limit} {self.submit_command}"
 
     def __init__(self, site: Site, batch: BatchThread, label: str, **options: Any) -> None:
         self._site = site

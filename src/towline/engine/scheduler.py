@@ -50,9 +50,18 @@ class Refusal:
 
 
 class Scheduler(Protocol):
-    """One scheduler's commands; every ``*_script`` is POSIX sh, every ``read_*`` is pure."""
+    """One scheduler's commands; every ``*_script`` is POSIX sh, every ``read_*`` is pure.
+
+    Attributes:
+        name: as cluster types and ``provider`` call it.
+        submit_command: its path in the facts tells where a site keeps all commands.
+        cancel_command: takes job ids as arguments.
+
+    """
 
     name: str
+    submit_command: str
+    cancel_command: str
 
     def list_script(self, prefix: str) -> str:
         """Return a script that lists this user's jobs whose name begins with ``prefix``."""
@@ -70,6 +79,13 @@ class Scheduler(Protocol):
 
     def read_detail(self, output: str) -> list[Observation]:
         """Read the answer; a job that is not in it is not known to the scheduler any more."""
+
+    def living_script(self, prefix: str) -> str:
+        """Return a script that prints the ids of jobs that have not ended, one a line.
+
+        It fails when the scheduler does not answer. The agent runs it on the controller, with
+        nobody to read anything else, when the workspace has been gone too long.
+        """
 
     def cancel_script(self, job_ids: Sequence[str]) -> str:
         """Return a script that cancels jobs; cancelling an ended job is no error."""

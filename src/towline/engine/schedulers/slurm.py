@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Sequence
 
@@ -11,9 +10,8 @@ from parsl.jobs.states import JobState
 from towline.clusters import ClusterFacts
 from towline.engine.blocks import BlockState
 from towline.engine.scheduler import NotObserved, Observation, Refusal
+from towline.engine.schedulers.commands import bounded, path_line
 from towline.ssh import quote
-
-_ANSWER_SECONDS = 20  # squeue on a busy site takes seconds; a hung one must not hold the thread
 
 PENDING = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD",
                      "RESV_DEL_HOLD", "SPECIAL_EXIT"})  # fmt: skip
@@ -55,15 +53,17 @@ class Slurm:
     """
 
     name = "slurm"
+    submit_command = "sbatch"
+    cancel_command = "scancel"
 
     def __init__(self, facts: ClusterFacts | None = None) -> None:
-        self._path = path_line(facts) if facts else ""
+        self._path = path_line(facts, "sbatch") if facts else ""
 
     def list_script(self, prefix: str) -> str:
         """Return a script that lists this user's jobs, ended ones of the last minutes too."""
         return (
             f"{self._path}"
-            f'out=$({_bounded("squeue")} --noheader --states=all --user="$(id -un)" '
+            f'out=$({bounded("squeue")} --noheader --states=all --user="$(id -un)" '
             "--format='%i|%T|%r|%N|%j') || { echo '@@failed'; exit 0; }\n"
             f"printf '%s\\n' \"$out\" | awk -F'|' -v p={quote(prefix)} 'index($5, p) == 1'\n"
             "echo '@@end'\n"
@@ -79,10 +79,10 @@ class Slurm:
     def detail_script(self, job_ids: Sequence[str]) -> str:
         """Return a script that asks scontrol, then the accounting, about jobs by id."""
         scontrol = "".join(
-            f"{_bounded('scontrol')} -o show job {quote(job_id)} 2>&1 || :\n" for job_id in job_ids
+            f"{bounded('scontrol')} -o show job {quote(job_id)} 2>&1 || :\n" for job_id in job_ids
         )
         return (
-            f"{self._path}{scontrol}{_bounded('sacct')} -X -n -P -j {quote(','.join(job_ids))} "
+            f"{self._path}{scontrol}{bounded('sacct')} -X -n -P -j {quote(','.join(job_ids))} "
             "-o JobIDRaw,State,Reason,NodeList,JobName 2>/dev/null | sed 's/^/@@sacct|/'\n"
             "echo '@@end'\n"
         )
@@ -110,9 +110,18 @@ class Slurm:
                 raise NotObserved(line)
         return list(found.values())
 
+    def living_script(self, prefix: str) -> str:
+        """Return a script that prints the ids of this user's jobs that have not ended."""
+        return (
+            f"{self._path}"
+            f"""jobs=$({bounded("squeue")} --noheader --user="$(id -un)" --format='%i|%j') &&\n"""
+            f"printf '%s\\n' \"$jobs\" | awk -F'|' -v p={quote(prefix)} "
+            "'index($2, p) == 1 {print $1}'\n"
+        )
+
     def cancel_script(self, job_ids: Sequence[str]) -> str:
         """Return a script that cancels jobs; tells when the controller did not take it."""
-        return f"{self._path}{_bounded('scancel')} {quote(*job_ids)}\n"
+        return f"{self._path}{bounded('scancel')} {quote(*job_ids)}\n"
 
     def read_refusal(self, words: str) -> Refusal:
         """Read sbatch's standard error."""
@@ -123,16 +132,6 @@ class Slurm:
             certain=not uncertain,
             transient=uncertain or bool(TRANSIENT.search(text)),
         )
-
-
-def path_line(facts: ClusterFacts) -> str:
-    """Return the sh line that puts Slurm's commands on the PATH, where a profile alone does."""
-    folder = posixpath.dirname(facts.tools.get("sbatch", ""))
-    return f"PATH=$PATH:{quote(folder)}; export PATH\n" if folder else ""
-
-
-def _bounded(command: str) -> str:
-    return f"$(command -v timeout >/dev/null && echo timeout {_ANSWER_SECONDS}) {command}"
 
 
 def _observation(job_id: str, state: str, reason: str, nodes: str, name: str) -> Observation:
