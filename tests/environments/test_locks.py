@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -89,8 +88,7 @@ def test_the_id_depends_on_every_part_and_on_where_one_ends() -> None:
 
 
 def test_a_url_is_kept_without_its_password() -> None:
-    with_secret = "a @ https://me:hunter2@host/a.whl"
-    assert without_secrets(with_secret) == "a @ https://host/a.whl"
+    assert without_secrets("a @ https://me:hunter2@host/a.whl") == "a @ https://host/a.whl"
 
 
 def test_the_store_lies_in_towlines_own_folder(
@@ -98,4 +96,4 @@ def test_the_store_lies_in_towlines_own_folder(
 ) -> None:
     monkeypatch.setenv("TOWLINE_HOME", str(tmp_path))
     LockStore().save(lock())
-    assert os.listdir(tmp_path / "state/locks") == ["uv-0123.json"]
+    assert [file.name for file in (tmp_path / "state/locks").iterdir()] == ["uv-0123.json"]

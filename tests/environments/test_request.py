@@ -18,7 +18,7 @@ from towline.environments import EnvironmentRequest
         ({"kind": "existing", "prefix": "envs/mine"}, "is not a path on the cluster"),
         ({"python": "python3"}, "neither a path, nor a version such as 3.11"),
         ({"packges": ("numpy",)}, "Extra inputs are not permitted"),
-        ({"kind": "conda"}, "Input should be 'sync' or 'existing'"),
+        ({"kind": "conda"}, "Input should be 'sync', 'existing'"),
     ],
 )
 def test_contradictions_and_unknown_keys_are_refused(request_, said):

@@ -23,24 +23,26 @@ def environment_request(label: str, wanted: ExecutorDefinition) -> EnvironmentRe
             "leave install_conda out to copy the workspace's packages, or name an existing "
             "environment with conda_env",
         )
-    names_one = bool(wanted.prefix or wanted.conda_env or wanted.modules)
-    kind = wanted.environment or ("existing" if names_one else "sync")
+    kind = _kind(wanted)
     keys: dict[str, object] = {
         "kind": kind,
         "python": wanted.python,
         "modules": wanted.modules,
         "root": wanted.env_root,
     }
-    if kind == "sync":
+    if kind == "existing":
+        keys |= {"conda_dir": wanted.conda_dir}
+    else:
         keys |= {"packages": wanted.packages, "exclude": wanted.exclude}
         keys |= {"include": wanted.include}
-        if wanted.conda_env or wanted.prefix:
-            keys |= {"conda_env": wanted.conda_env, "prefix": wanted.prefix}
-    else:
+    if kind == "existing" or wanted.conda_env or wanted.prefix:
+        keys |= {"conda_env": wanted.conda_env, "prefix": wanted.prefix}
+    if wanted.env_spec is not None:
         keys |= {
-            "conda_env": wanted.conda_env,
-            "conda_dir": wanted.conda_dir,
-            "prefix": wanted.prefix,
+            "spec": wanted.env_spec,
+            "update": wanted.env_update,
+            "transport": wanted.env_transport,
+            "parsl": wanted.env_parsl,
         }
     try:
         return EnvironmentRequest.model_validate(keys)
@@ -50,3 +52,12 @@ def environment_request(label: str, wanted: ExecutorDefinition) -> EnvironmentRe
             f"{label}.{'.'.join(map(str, first['loc'])) or 'environment'}",
             first["msg"].removeprefix("Value error, "),
         ) from error
+
+
+def _kind(wanted: ExecutorDefinition) -> str:
+    if wanted.environment not in (None, "auto"):
+        return str(wanted.environment)
+    if wanted.env_spec is not None:
+        return "uv"
+    names_one = bool(wanted.prefix or wanted.conda_env or wanted.modules)
+    return "existing" if names_one else "sync"

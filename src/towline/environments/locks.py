@@ -58,8 +58,9 @@ class LockStore:
 
     def load(self, request_id: str) -> Lock | None:
         """Return the lock of a request; None when there is none that can be read."""
+        path = self._path(request_id)
         try:
-            return _read(self._path(request_id).read_text(encoding="utf-8"))
+            return _read(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

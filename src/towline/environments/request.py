@@ -18,10 +18,33 @@ class EnvironmentRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, title="Environment")
 
-    kind: Literal["sync", "existing"] = Field(
+    kind: Literal["sync", "existing", "uv"] = Field(
         "sync",
         description="`sync`: a copy of the workspace's packages. `existing`: one that is there "
-        "already; it is checked, never changed.",
+        "already; it is checked, never changed. `uv`: made from `spec` with uv.",
+    )
+    spec: str | None = Field(
+        None,
+        description="File that says what is in it, absolute. `uv`: requirements, pyproject.toml, "
+        "or a script with a PEP 723 header.",
+    )
+    update: Literal["missing", "relock", "never"] = Field(
+        "missing",
+        description="When a spec is locked: `missing`: when it has no lock yet; `relock`: anew; "
+        "`never`: what is not locked is an error.",
+    )
+    transport: Literal["auto", "push", "proxy", "direct"] = Field(
+        "auto",
+        description="`push` (and `auto`): installed here and sent. `proxy`: the cluster installs "
+        "through the SSH connection. `direct`: the cluster installs from the internet.",
+    )
+    parsl: Literal["inject", "require", "ignore"] = Field(
+        "inject",
+        description="`inject`: the script's Parsl is added to the spec. `require`: the spec must "
+        "pin it. `ignore`: not looked at before the pre-flight.",
+    )
+    for_script: bool = Field(
+        False, description="The script itself runs on it, so Towline goes along."
     )
     packages: tuple[str, ...] | None = Field(
         None, description="`sync`: only these packages and what they need."
@@ -66,7 +89,11 @@ class EnvironmentRequest(BaseModel):
 
     @model_validator(mode="after")
     def _fits_kind(self) -> EnvironmentRequest:
-        if self.kind == "sync" and (self.prefix or self.conda_env):
+        if (self.kind == "uv") != (self.spec is not None):
+            raise ValueError("kind uv is made from a spec: the two go together")
+        if self.kind == "uv" and (self.packages is not None or self.exclude):
+            raise ValueError("packages and exclude choose what kind sync copies; uv has its spec")
+        if self.kind != "existing" and (self.prefix or self.conda_env):
             raise ValueError("prefix and conda_env name an environment: they need kind existing")
         if self.kind == "existing":
             if self.packages is not None or self.exclude or self.include:

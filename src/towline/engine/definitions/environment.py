@@ -16,8 +16,30 @@ class EnvironmentKeys(BaseModel):
         None, description="Working folder of the apps on the cluster; kept after the run."
     )
     worker_init: Lines = Field((), description="Shell lines run on the node before the worker.")
-    environment: Literal["sync", "existing"] | None = Field(
-        None, description="Kind of Python environment; default: `existing` when one is named."
+    environment: Literal["auto", "sync", "existing", "uv"] | None = Field(
+        None,
+        description="Kind of Python environment; default (and `auto`): `existing` when one is "
+        "named, else what `env_spec` is, else `sync`.",
+    )
+    env_spec: OneLine | None = Field(
+        None,
+        description="File that says what is in the environment, by path from this file. `uv`: "
+        "requirements, `pyproject.toml`, or a script with a PEP 723 header.",
+    )
+    env_update: Literal["missing", "relock", "never"] = Field(
+        "missing",
+        description="When the spec is locked: when it has no lock yet, anew at every start, or "
+        "never (no lock is an error).",
+    )
+    env_transport: Literal["auto", "push", "proxy", "direct"] = Field(
+        "auto",
+        description="`push` (and `auto`): installed in the workspace and sent. `proxy`: the "
+        "cluster installs through the SSH connection. `direct`: it has internet.",
+    )
+    env_parsl: Literal["inject", "require", "ignore"] = Field(
+        "inject",
+        description="Add the script's Parsl to the spec, demand that the spec pins it, or leave "
+        "that to the pre-flight.",
     )
     packages: tuple[str, ...] | None = Field(
         None, description="`sync`: only these packages and what they need."

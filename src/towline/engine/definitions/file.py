@@ -141,7 +141,10 @@ def _executor(
 
 def _with_whole_paths(executor: ExecutorDefinition, folder: Path) -> ExecutorDefinition:
     include = tuple(str(folder / Path(path).expanduser()) for path in executor.include)
-    return executor.model_copy(update={"include": include})
+    changes: dict[str, object] = {"include": include}
+    if executor.env_spec is not None:
+        changes["env_spec"] = str(folder / Path(executor.env_spec).expanduser())
+    return executor.model_copy(update=changes)
 
 
 def _our_name(thing: str, key: str, notes: list[str]) -> str | None:
