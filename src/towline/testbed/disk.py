@@ -15,7 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from towline.testbed import accounting, accounts, command_faults, slurm_conf, sshd_conf
+from towline.testbed import (
+    accounting,
+    accounts,
+    command_faults,
+    prepared_database,
+    slurm_conf,
+    sshd_conf,
+)
 from towline.testbed.spec import Cluster, Gate, Node, User
 
 _FROM_THIS_MACHINE = (
@@ -96,6 +103,10 @@ class DiskWriter:
         for node in cluster.nodes:
             self._write_node(cluster, node, homes, hosts, munge_key)
 
+    def keep_prepared_database(self, cluster: Cluster) -> None:
+        """Keep what the controller has packed at its boot; call it when that is over."""
+        prepared_database.keep(self._root / cluster.controller / "disk/var", cluster)
+
     def faults_folder(self, cluster: Cluster) -> Path:
         """Return where the controller's command faults are, as seen from here."""
         return self._root / cluster.controller / "disk" / command_faults.FAULTS_FOLDER[1:]
@@ -122,6 +133,7 @@ class DiskWriter:
             _write(etc / "mysql/my.cnf", accounting.MARIADB_CONF)
             _write(etc / "slurm/slurmdbd.conf", slurm_conf.slurmdbd_conf(cluster), 0o600)
             self._give(etc / "slurm/slurmdbd.conf", "slurm")
+            prepared_database.copy_to(disk / "var", cluster)
 
     def _write_node(
         self, cluster: Cluster, node: Node, homes: Path, hosts: str, munge_key: bytes

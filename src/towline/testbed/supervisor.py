@@ -80,6 +80,8 @@ class Supervisor:
             host.start()
         _for_all(list(self._clusters.values()), ClusterCare.wait_until_idle)
         self._hosts[self._spec.gate.name].wait_booted()
+        for cluster in self._spec.clusters:
+            disks.keep_prepared_database(cluster)
         self._boot_seconds = round(time.monotonic() - started, 2)
 
     def answer(self, do: str, request: dict[str, Any]) -> Any:
