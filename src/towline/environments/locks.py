@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,20 @@ def request_id(kind: str, asked: Iterable[str]) -> str:
     for part in asked:
         digest.update(f"{len(part)}:{part}".encode())
     return f"{kind}-{digest.hexdigest()[:20]}"
+
+
+def now() -> datetime:
+    """Return the time for a lock's `made`."""
+    return datetime.now(timezone.utc).replace(microsecond=0)
+
+
+def store_if_new(lock: Lock, store: LockStore | None = None) -> None:
+    """Save a lock unless the same lines are stored; a store that is full stops no run."""
+    store = store or LockStore()
+    known = store.load(lock.request_id)
+    if known is None or known.lines != lock.lines:
+        with suppress(DefinitionError):
+            store.save(lock)
 
 
 def without_secrets(text: str) -> str:

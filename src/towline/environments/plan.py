@@ -13,6 +13,7 @@ from pathlib import Path
 
 from towline.environments.cluster_side import Facts
 from towline.environments.environment import Environment
+from towline.environments.locks import Lock
 from towline.environments.members import Member
 from towline.environments.request import EnvironmentRequest
 
@@ -46,6 +47,8 @@ class Plan:
     environment: Environment
     layers: tuple[Layer, ...] = ()
     """In the order of their need; the last one is the environment's own folder."""
+    lock: Lock | None = None
+    """What the request came to, as it is stored; None: the kind has none."""
 
 
 Planner = Callable[[EnvironmentRequest, Facts, str], Plan]

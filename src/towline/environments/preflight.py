@@ -13,8 +13,8 @@ from towline.environments.comparison import Expected, fatal, warnings
 from towline.environments.environment import Environment
 from towline.environments.installed import installed_here
 from towline.environments.interpreter import this_workspace
+from towline.environments.layers import PROBE
 from towline.environments.locate import ACTIVATION_SECONDS, as_job
-from towline.environments.sync import PROBE
 from towline.environments.worker_python import WorkerPython, read_worker_python
 from towline.errors import EnvironmentMismatch
 

@@ -23,9 +23,10 @@ from towline.environments.plan import Plan, Planner
 from towline.environments.push import push
 from towline.environments.request import EnvironmentRequest
 from towline.environments.sync import plan_sync
+from towline.environments.uv import plan_uv
 from towline.environments.worker_python import WorkerPython, read_worker_python
 
-KINDS: dict[str, Planner] = {"sync": plan_sync, "existing": plan_existing}
+KINDS: dict[str, Planner] = {"sync": plan_sync, "existing": plan_existing, "uv": plan_uv}
 
 LOOK_SECONDS = 30
 

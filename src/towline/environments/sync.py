@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 from towline.environments import activation, fitness, standalone
 from towline.environments.archive import archives_folder
 from towline.environments.closure import select
-from towline.environments.cluster_side import Facts, environments_folder, program
+from towline.environments.cluster_side import Facts, environments_folder
 from towline.environments.content import Content, content_of, digest
 from towline.environments.environment import Environment
 from towline.environments.hashes import HashMemory
 from towline.environments.installed import installed_here
 from towline.environments.interpreter import choose, this_workspace
+from towline.environments.layers import interpreter_layer, top_layer, write_lock
+from towline.environments.locks import Lock, now, request_id, store_if_new
 from towline.environments.members import Member
-from towline.environments.plan import INTERPRETER, PACKAGES, Layer, Plan
+from towline.environments.plan import PACKAGES, Layer, Plan
 from towline.environments.request import EnvironmentRequest
-
-PROBE = "preflight_probe.py"
 
 
 def plan_sync(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
@@ -44,7 +40,7 @@ def plan_sync(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
     below: list[Layer] = []
     python = interpreter.path
     if interpreter.sent:
-        below.append(_interpreter(standalone.interpreter_key(memory), facts, cluster))
+        below.append(interpreter_layer(standalone.interpreter_key(memory), facts, cluster))
         python = f"{root}/{below[0].name}/bin/python{workspace.minor}"
     below.append(_packages(content, facts, cluster))
     memory.save()
@@ -57,46 +53,35 @@ def plan_sync(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
         python=f"{root}/{key}/bin/python",
         activation=activation.of_prefix(f"{root}/{key}", before),
     )
-    top = _top(environment, content, [layer.name for layer in below], python, bool(before))
-    return Plan(environment, (*below, top))
-
-
-def _top(
-    environment: Environment, content: Content, needs: list[str], python: str, site_lines: bool
-) -> Layer:
-    """Return the environment's own folder, which brings the layers below it together."""
-    minor = content.workspace.minor
-    root = environment.prefix.rpartition("/")[0]
-    packages = f"{root}/{needs[-1]}"
-    site = f"{packages}/lib/python{minor}/site-packages"
-
-    def fill(folder: Path) -> list[Member]:
-        shutil.copyfile(Path(__file__).with_name(PROBE), folder / PROBE)
-        _write_lock(folder, content.lock)
-        return content.own
-
-    return Layer(
-        name=environment.key,
+    lock = _lock(request, content)
+    store_if_new(lock)
+    top = top_layer(
+        environment,
         archive=f"sync-{content.digest[:20]}",
-        fill=fill,
-        finish=program(
-            "finish_sync",
-            interpreter=python,
-            minor=minor,
-            # Not a plain path: .pth files among the packages must count, too.
-            pth=f"import site; site.addsitedir({site!r})",
-            needs=" ".join(needs),
-            modules=shlex.join(content.unvouched(packages)),
-            # A check is remembered for the lines it was made with; the site's own lines are only
-            # run by the pre-flight.
-            check="" if site_lines else environment.activation_digest,
-        ),
+        fill=lambda folder: content.own,
+        lock=content.lock | {"request": lock.request_id},
+        needs=[layer.name for layer in below],
+        interpreter=python,
+        minor=workspace.minor,
+        site_lines=bool(before),
+        unvouched=content.unvouched(f"{root}/{below[-1].name}"),
     )
+    return Plan(environment, (*below, top), lock)
+
+
+def _lock(request: EnvironmentRequest, content: Content) -> Lock:
+    """Return what the workspace comes to now; its id says only what was asked."""
+    asked = [sys.prefix, repr(request.packages), repr(request.exclude), repr(request.include)]
+    lines = [
+        f"{pin['name']}=={pin['version']} sha256:{pin['sha256']}"
+        for pin in content.lock["packages"]
+    ]
+    return Lock("sync", request_id("sync", asked), tuple(sorted(lines)), now(), ())
 
 
 def _packages(content: Content, facts: Facts, cluster: str) -> Layer:
     def fill(folder: Path) -> list[Member]:
-        _write_lock(folder, {"kind": "packages"})
+        write_lock(folder, {"kind": "packages"})
         return content.shared
 
     name = f"{PACKAGES}{content.workspace.minor}-{content.shared_digest[:16]}"
@@ -106,21 +91,3 @@ def _packages(content: Content, facts: Facts, cluster: str) -> Layer:
         fill=fill,
         fits=lambda: fitness.packages_fit(content, facts, cluster),
     )
-
-
-def _interpreter(name: str, facts: Facts, cluster: str) -> Layer:
-    def fill(folder: Path) -> list[Member]:
-        _write_lock(folder, {"kind": "interpreter", "version": sys.version})
-        return standalone.lay_out(folder)
-
-    return Layer(
-        name=f"{INTERPRETER}{name}",
-        archive=f"{INTERPRETER}{name}",
-        fill=fill,
-        fits=lambda: fitness.interpreter_fits(facts, cluster),
-        finish='"$1/bin/python" -S -c ""',
-    )
-
-
-def _write_lock(folder: Path, lock: dict[str, Any]) -> None:
-    (folder / "lock.json").write_text(json.dumps(lock, indent=1), encoding="utf-8")
