@@ -3,12 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench docs setup setup-system clean
+.PHONY: demo test check bench docs setup setup-system setup-apptainer clean
 
 demo: $(VENV)/.base setup-system
 	@$(BIN)/towline demo
 
-test: $(VENV)/.test setup-system
+test: $(VENV)/.test setup-system setup-apptainer
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.check
@@ -16,7 +16,7 @@ check: $(VENV)/.check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
-bench: $(VENV)/.test setup-system
+bench: $(VENV)/.test setup-system setup-apptainer
 	@$(BIN)/python bench/run_all.py
 
 docs: $(VENV)/.docs
@@ -47,6 +47,9 @@ $(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
 
 setup-system:
 	@scripts/setup_system
+
+setup-apptainer: setup-system
+	@scripts/setup_apptainer
 
 clean:
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
