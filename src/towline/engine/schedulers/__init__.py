@@ -6,10 +6,16 @@ from collections.abc import Callable
 
 from towline.clusters import ClusterFacts
 from towline.engine.scheduler import Scheduler
+from towline.engine.schedulers.lsf import Lsf
+from towline.engine.schedulers.pbs import PbsPro
 from towline.engine.schedulers.slurm import Slurm
+from towline.engine.schedulers.torque import Torque
 
 SCHEDULERS: dict[str, Callable[[ClusterFacts], Scheduler]] = {
+    "lsf": Lsf,
+    "pbs": PbsPro,
     "slurm": Slurm,
+    "torque": Torque,
 }
 """By the name that cluster types, ``ClusterFacts.scheduler`` and ``provider`` use."""
 
