@@ -76,7 +76,7 @@ def assert_all_gone(processes: list[psutil.Process], namespaces: set[str]) -> No
 def test_nothing_remains_after_the_with_block(tmp_path: Path) -> None:
     """Leaving the block ends all processes and removes the folder."""
     folder = tmp_path / "state"
-    with Testbed(folder):
+    with Testbed(folder, accounting=False):
         processes = processes_below(supervisor_pid(folder))
         namespaces = namespaces_of(processes)
         assert len(processes) > 20
@@ -103,7 +103,7 @@ def test_nothing_runs_after_kill_9_of_its_holder(tmp_path: Path, moment: str) ->
 def test_nothing_runs_after_kill_9_of_its_supervisor(tmp_path: Path) -> None:
     """``kill -9`` of the supervisor ends every host; the holder is told, and cleans up."""
     folder = tmp_path / "state"
-    with Testbed(folder) as testbed:
+    with Testbed(folder, accounting=False) as testbed:
         processes = processes_below(supervisor_pid(folder))
         namespaces = namespaces_of(processes)
         processes[0].kill()
@@ -120,7 +120,7 @@ def test_folder_of_a_killed_testbed_can_be_used_again(tmp_path: Path) -> None:
     hear(holder, "booting")
     holder.kill()
     holder.wait()
-    with Testbed(folder):
+    with Testbed(folder, accounting=False):
         with pytest.raises(TestbedError, match="is up already"):
             Testbed(folder).up()
         assert Testbed.attach(folder).ssh("onprem", "id -un").stdout == "jdoe\n"
@@ -128,7 +128,7 @@ def test_folder_of_a_killed_testbed_can_be_used_again(tmp_path: Path) -> None:
 
 def test_several_testbeds_at_once(testbed: Testbed, tmp_path: Path) -> None:
     """Two testbeds with the same addresses do not meet."""
-    with Testbed(tmp_path / "second") as second:
+    with Testbed(tmp_path / "second", accounting=False) as second:
         testbed.ssh("onprem", "echo first > whose")
         second.ssh("onprem", "echo second > whose")
         assert testbed.ssh("onprem", "cat whose; rm whose").stdout == "first\n"

@@ -106,8 +106,10 @@ def _testbed(home: Path, *, keep: bool) -> Iterator[None]:
     until = [] if keep else ["--end-with", str(os.getpid())]
     if code := _towline("testbed", "up", *until, shown="testbed up", quiet=True):
         raise typer.Exit(code)
-    config = home / "state" / "testbed" / "ssh_config"
+    folder = home / "state" / "testbed"
+    config = folder / "ssh_config"
     try:
+        _say(f"Accounting by slurmdbd: {_with_accounting(folder)}.")
         for name in ("onprem", "cloud"):
             words = ["cluster", "add", name, "--host", name, "--ssh-config"]
             shown = " ".join([*words, "testbed/ssh_config"])
@@ -117,6 +119,14 @@ def _testbed(home: Path, *, keep: bool) -> Iterator[None]:
     finally:
         if not keep:
             _towline("testbed", "down")
+
+
+def _with_accounting(folder: Path) -> str:
+    """Say which clusters' ended jobs sacct knows."""
+    from towline.testbed import Testbed
+
+    names: list[str] = Testbed.attach(folder).status()["accounting"]
+    return ", ".join(names) or "on none; slurmdbd and mariadb-server are not installed"
 
 
 @contextmanager

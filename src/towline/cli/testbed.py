@@ -63,11 +63,16 @@ def _say(text: str, *, json: bool, **facts: Any) -> None:
         typer.echo(text)
 
 
-@app.command(epilog="Examples: towline testbed up;  towline testbed up --accounting")
+@app.command(epilog="Examples: towline testbed up;  towline testbed up --no-accounting")
 def up(
     accounting: Annotated[
-        bool, typer.Option("--accounting", help="Give cloud a slurmdbd: sacct works there.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--accounting/--no-accounting",
+            help="Give cloud a slurmdbd, so that sacct works there; by default if it is installed.",
+            show_default=False,
+        ),
+    ] = None,
     end_with: Annotated[
         int | None,
         typer.Option(metavar="PID", help="End with this process.", show_default=False),
@@ -85,8 +90,10 @@ def up(
     testbed.up()
     status = testbed.status()
     config = shlex.quote(str(testbed.ssh_config))
+    with_accounting = " and ".join(status["accounting"]) or "none of them"
     _say(
-        f"onprem and cloud are up in {status['boot_seconds']} s.\n"
+        f"onprem and cloud are up in {status['boot_seconds']} s. With accounting: "
+        f"{with_accounting}.\n"
         f"next: ssh -F {config} onprem sinfo\n"
         f"      towline cluster add onprem --host onprem --ssh-config {config}\n"
         f"      towline cluster add cloud --host cloud --ssh-config {config}\n"

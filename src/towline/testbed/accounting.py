@@ -39,7 +39,8 @@ socket=/run/mysqld/mysqld.sock
 # Making the database takes three seconds, starting on a ready one 0.2: so it is made once, packed
 # while nobody writes to it, and every later testbed begins with it.
 _SERVICES = """\
-ip route replace table local local {address} dev lan0 proto kernel scope host src {address} quickack 1
+ip route replace table local local {address} dev lan0 proto kernel scope host \
+  src {address} quickack 1
 mkdir -p /run/mysqld; chown mysql:mysql /run/mysqld
 start_database() {{
   mariadbd --defaults-file=/etc/mysql/my.cnf >>/var/log/mariadbd.log 2>&1 &

@@ -26,13 +26,13 @@ _SOURCES = Path(__file__).parents[2]
 
 
 def start(
-    folder: Path, *, accounting: bool, end_with: int | None, progress: Callable[[str], None]
+    folder: Path, *, accounting: bool | None, end_with: int | None, progress: Callable[[str], None]
 ) -> subprocess.Popen[str]:
     """Boot a testbed and return once every node of it is idle.
 
     Args:
         folder: its state folder; absent, empty, or left by a testbed that has ended.
-        accounting: run slurmdbd and MariaDB on the cloud cluster.
+        accounting: run slurmdbd and MariaDB on the cloud cluster; None: if they are installed.
         end_with: the testbed ends when this process (its number) ends, however that happens.
         progress: told what is done next.
 
@@ -44,8 +44,11 @@ def start(
             not boot; then nothing of it remains.
 
     """
-    if missing := requirements.what_is_missing(accounting):
-        raise TestbedError("testbed", "; ".join(missing), requirements.install_line(accounting))
+    needed = bool(accounting)
+    if missing := requirements.what_is_missing(needed):
+        raise TestbedError("testbed", "; ".join(missing), requirements.install_line(needed))
+    if accounting is None:
+        accounting = not requirements.missing_packages(accounting=True)
     with _watched(end_with) as parent:
         _take_folder(folder)
         process = _start_supervisor(folder, accounting, parent)

@@ -111,6 +111,7 @@ class Supervisor:
     def _status(self) -> dict[str, Any]:
         return {
             "folder": str(self._folder),
+            "accounting": [c.name for c in self._spec.clusters if c.accounting],
             "boot_seconds": self._boot_seconds,
             "hosts": {name: host.runs for name, host in self._hosts.items()},
             "clusters": {name: care.status() for name, care in self._clusters.items()},
