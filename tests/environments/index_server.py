@@ -59,7 +59,8 @@ def wheel_of_installed(folder: Path, name: str, tag: str = "") -> Path:
             content[place] = Path(str(file.locate())).read_bytes()
     points = {point.name for point in package.entry_points if point.group == "console_scripts"}
     for file in package.files or ():
-        if str(file).startswith("../../../bin/") and file.name not in points:
+        is_script = str(file).startswith("../../../bin/") and file.suffix != ".pyc"
+        if is_script and file.name not in points:
             text = Path(str(file.locate())).read_bytes()
             first, _, rest = text.partition(b"\n")
             text = b"#!python\n" + rest if b"python" in first and first[:2] == b"#!" else text
@@ -99,7 +100,8 @@ def _write(path: Path, content: dict[str, bytes], about: str) -> None:
             record.append(f"{name},sha256={digest},{len(data)}")
             info = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
             info.external_attr = (0o755 if ".data/scripts/" in name else 0o644) << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
+            big = len(data) > 10 << 20
+            info.compress_type = zipfile.ZIP_STORED if big else zipfile.ZIP_DEFLATED
             wheel.writestr(info, data)
         wheel.writestr(f"{about}/RECORD", "\n".join(record) + "\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
+from contextlib import AbstractContextManager
 from importlib import resources
 from typing import Any, Protocol
 
@@ -19,6 +20,10 @@ class Connection(Protocol):
 
     def argv(self, command: str) -> list[str]:
         """Return the local command that runs `command` there, its standard streams raw bytes."""
+        ...
+
+    def forwarded(self, local_port: int) -> AbstractContextManager[int]:
+        """Open a port on the controller's loopback that leads to one of the workspace's."""
         ...
 
 

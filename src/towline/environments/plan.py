@@ -7,11 +7,12 @@ what is there has no layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from towline.environments.cluster_side import Facts
+from towline.environments.cluster_side import Connection, Facts, Report
 from towline.environments.environment import Environment
 from towline.environments.locks import Lock
 from towline.environments.members import Member
@@ -19,8 +20,12 @@ from towline.environments.request import EnvironmentRequest
 
 INTERPRETER = "python-"
 PACKAGES = "packages-"
-SHARED = (INTERPRETER, PACKAGES)
+TOOL = "tool-"
+SHARED = (INTERPRETER, PACKAGES, TOOL)
 """How the names of layers begin that several environments stand on."""
+
+
+Around = Callable[[Connection, Report], AbstractContextManager[Mapping[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,12 @@ class Layer:
     """Raise EnvironmentFault when the content cannot run there; asked before it is built."""
     finish: str = ""
     """POSIX sh text run there in the unpacked folder; fails when the layer is of no use."""
+    around: Around | None = None
+    """Runs around the push, and gives the environment variables that `finish` sees."""
+    advice: str = ""
+    """What to do when `finish` fails; empty: to send the workspace's interpreter along."""
+    only_for: str = ""
+    """Name of the layer that it is needed for, while that one is being made; empty: for all."""
 
 
 @dataclass(frozen=True)

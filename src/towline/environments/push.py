@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from towline.environments.archive import Archive
@@ -38,11 +40,27 @@ class Pushed:
 
 
 def push(
-    layer: Layer, archive: Archive, connection: Connection, root: str, cluster: str, report: Report
+    layer: Layer,
+    archive: Archive,
+    connection: Connection,
+    root: str,
+    cluster: str,
+    report: Report,
+    variables: Mapping[str, str] | None = None,
 ) -> Pushed:
     """Bring a layer's archive to the cluster and switch it in, whole or not at all.
 
     Of pushes that race, one wins and the others end without a trace and without an error.
+
+    Args:
+        layer: what it is.
+        archive: built from it.
+        connection: the way to the controller.
+        root: folder of environments there.
+        cluster: its name, for messages.
+        report: takes the progress.
+        variables: environment variables for the layer's `finish`; they travel on stdin, so that
+            no other user there sees their values.
 
     Raises:
         NoSpace: disk, quota or inodes are full there; says what it takes and what is free.
@@ -53,7 +71,8 @@ def push(
 
     """
     need_kb = archive.unpacked_bytes // 1024 + archive.files * BLOCK_KB
-    text = program(
+    exports = (f"export {name}={shlex.quote(v)}\n" for name, v in (variables or {}).items())
+    text = "".join(exports) + program(
         "push",
         root=root,
         name=layer.name,
@@ -61,13 +80,14 @@ def push(
         need_files=str(archive.files),
         silence=str(SILENCE_SECONDS),
         finish=layer.finish or ":",
-    ).encode()
+    )
+    head = text.encode()
     # One line that every login shell reads alike, csh and fish included; it takes the program from
     # stdin byte by byte, so that what follows is left for tar.
-    command = f"exec sh -c 'eval \"$(dd bs=1 count={len(text)} 2>/dev/null)\"'"
+    command = f"exec sh -c 'eval \"$(dd bs=1 count={len(head)} 2>/dev/null)\"'"
     answered = stream(
         connection.argv(command),
-        text,
+        head,
         archive.path,
         thing=f"cluster {cluster}",
         silence=SILENCE_SECONDS,
@@ -76,7 +96,7 @@ def push(
     answer = marked(answered.stdout)
     if "installed" in answer or "already" in answer:
         return Pushed("installed" in answer, "".join(answer["python"][:1]))
-    raise _why(answer, answered, archive, need_kb, root, cluster)
+    raise _why(answer, answered, archive, need_kb, root, cluster, layer.advice)
 
 
 class _Progress:
@@ -100,6 +120,7 @@ def _why(
     need_kb: int,
     root: str,
     cluster: str,
+    advice: str = "",
 ) -> TowlineError:
     thing = f"cluster {cluster}"
     reason, _, detail = "".join(answer.get("refused", [])[:1]).partition(" ")
@@ -119,6 +140,9 @@ def _why(
     if reason == "finish" and "found" in answer:
         cause = f"the Python there turned out to be {answer['found'][0]}, not what its facts say"
         return EnvironmentMismatch(thing, cause, f"towline cluster check {cluster}")
+    if reason == "finish" and advice:
+        cause = f"the packages cannot be installed there: {said or 'exit code ' + detail}"
+        return EnvironmentBuildFailed(thing, cause, advice)
     if reason == "finish":
         cause = f"the environment does not work there: {said or 'exit code ' + detail}"
         return EnvironmentBuildFailed(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from towline.environments.archive import archive_of
@@ -51,8 +52,9 @@ def realise(
         facts: what the probe saw of it.
         cluster: its name, for messages.
         used_by: tag of a run, which keeps `gc` away until `unmark_used`.
-        report: takes ``environment`` events with a `state`: planned, building, built, pushing (with
-            done and total bytes), ready.
+        report: takes ``environment`` events with a `state`: planning, planned, building, built,
+            pushing (with done and total bytes), refused (a place that the proxy does not lead to),
+            ready.
 
     Raises:
         DefinitionError: the request names what is not installed.
@@ -63,6 +65,7 @@ def realise(
     """
     report = silent if report is None else report
     started = time.monotonic()
+    report("environment", state="planning", kind=request.kind)
     plan = KINDS[request.kind](request, facts, cluster)
     report("environment", state="planned", kind=request.kind, key=plan.environment.key)
     if not plan.layers:
@@ -85,16 +88,28 @@ def _bring(
 ) -> tuple[Environment, bool]:
     environment = plan.environment
     there, checked = _look(plan, connection, root, used_by)
-    missing = [layer for layer in plan.layers if layer.name not in there]
+    missing = [
+        layer for layer in plan.layers if layer.name not in there and layer.only_for not in there
+    ]
     for layer in missing:
         layer.fits()
+        if layer.around is not None:
+            with layer.around(connection, report):
+                pass  # whether there is such a way is known before a byte is sent
     for layer in missing:
-        pushed = push(layer, archive_of(layer, report), connection, root, cluster, report)
+        archive = archive_of(layer, report)
+        with (layer.around or _nothing)(connection, report) as variables:
+            pushed = push(layer, archive, connection, root, cluster, report, variables)
         if layer.name == environment.key and pushed.probe_answer:
             checked = read_worker_python(pushed.probe_answer)
     if missing and used_by:
         _look(plan, connection, root, used_by)
     return replace(environment, checked=checked), bool(missing)
+
+
+@contextmanager
+def _nothing(connection: Connection, report: Report) -> Iterator[Mapping[str, str]]:
+    yield {}
 
 
 def _look(

@@ -13,6 +13,7 @@ from pathlib import Path
 from towline.errors import CommandTimedOut, HostUnreachable, ReachError
 from towline.ssh import fetch, push
 from towline.ssh.destination import Destination
+from towline.ssh.forward import forwarded
 from towline.ssh.master import Master, Report
 from towline.ssh.session import (
     CannotStart,
@@ -266,6 +267,21 @@ class Connection:
         is on stderr and the exit code is its own (3 for the way to the cluster).
         """
         return [sys.executable, "-m", "towline.ssh.reopen", self.destination.to_json()]
+
+    @contextmanager
+    def forwarded(self, local_port: int) -> Iterator[int]:
+        """Yield a port on the controller's loopback that leads to one of the workspace's.
+
+        Everybody on the controller can connect to it while the block runs.
+
+        Raises:
+            SiteError: the server there allows no forwarding.
+            ReachError: the connection cannot be opened, or broke.
+
+        """
+        self.open()
+        with forwarded(str(self._master.socket), self.destination, local_port) as port:
+            yield port
 
     def push_file(
         self, local: Path, remote: str, *, mode: int | None = None, progress: Progress | None = None

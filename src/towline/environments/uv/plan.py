@@ -19,6 +19,7 @@ from towline.environments.layers import interpreter_layer, top_layer, write_lock
 from towline.environments.members import Member, included, members
 from towline.environments.plan import PACKAGES, Layer, Plan
 from towline.environments.request import EnvironmentRequest
+from towline.environments.transports import cluster_packages
 from towline.environments.uv.locking import Locked, locked_spec
 from towline.environments.uv.pylock import Folder, Wheel
 from towline.environments.uv.staging import (
@@ -56,7 +57,20 @@ def plan_uv(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
     if interpreter.sent:
         below.append(interpreter_layer(standalone.interpreter_key(memory), facts, cluster))
         python = f"{root}/{below[0].name}/bin/python{workspace.minor}"
-    below.append(_packages(locked, target))
+    packages = _packages(locked, target)
+    if request.transport in ("proxy", "direct"):
+        below.extend(
+            cluster_packages(
+                packages,
+                _wheels(locked),
+                way=request.transport,
+                arch=target.arch,
+                root=root,
+                python=python,
+            )
+        )
+    else:
+        below.append(packages)
     own = _Own(request, locked, target, memory)
     memory.save()
     key = f"uv-{target.minor}-{digest([below[-1].name, own.digest, python])[:16]}"
@@ -73,7 +87,7 @@ def plan_uv(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
         archive=f"uv-{target.minor}-{digest([below[-1].name, own.digest])[:20]}",
         fill=own.fill,
         lock=_record(locked, target, key),
-        needs=[layer.name for layer in below],
+        needs=[layer.name for layer in below if not layer.only_for],
         interpreter=python,
         minor=target.minor,
         site_lines=bool(before),
@@ -83,7 +97,7 @@ def plan_uv(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
 
 
 def _packages(locked: Locked, target: Target) -> Layer:
-    wheels = [package for package in locked.packages if isinstance(package, Wheel)]
+    wheels = _wheels(locked)
     lines = [LAYOUT, target.minor, target.arch, *(wheel.line for wheel in wheels)]
 
     def fill(folder: Path) -> list[Member]:
@@ -94,6 +108,10 @@ def _packages(locked: Locked, target: Target) -> Layer:
 
     name = f"{PACKAGES}{target.minor}-{digest(['uv', *lines])[:16]}"
     return Layer(name=name, archive=name, fill=fill)
+
+
+def _wheels(locked: Locked) -> list[Wheel]:
+    return [package for package in locked.packages if isinstance(package, Wheel)]
 
 
 class _Own:

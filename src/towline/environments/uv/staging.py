@@ -56,9 +56,7 @@ def build_and_install(folder: Folder, target: Target, into: Path) -> None:
 
 def staged_members(folder: Path, minor: str) -> Iterator[Member]:
     """Yield what an install has put into a folder, laid out as on the cluster."""
-    site = next(
-        (p for p in folder.rglob("*-packages") if p.name.startswith(("site", "dist"))), None
-    )
+    site = next((path for path in folder.rglob("*") if path.name in SHARED_FOLDERS), None)
     for source in _files(folder):
         inside = source.relative_to(folder).as_posix()
         if site is not None and source.is_relative_to(site):
