@@ -27,10 +27,12 @@ from towline.engine.launch import (
 )
 from towline.engine.ledger import Ledger, Report
 from towline.engine.opening import open_site
+from towline.engine.parsl_log import RunLogging
 from towline.engine.prefetch import MOST_AHEAD, ShortTasksAhead
 from towline.engine.providers import PROVIDERS
 from towline.engine.retries import retry_handler
 from towline.engine.site import Site
+from towline.engine.tasks import TaskLog, observe
 from towline.errors import TowlineError
 
 STRATEGY_SECONDS = 0.5
@@ -49,6 +51,7 @@ class Engine:
     Args:
         tag: the run's.
         run_folder: on the workspace; Parsl's ``runinfo`` and the blocks' output go there.
+        tasks: takes what becomes of each task; None: tasks are not watched.
 
     """
 
@@ -58,6 +61,7 @@ class Engine:
     run_folder: Path
     report: Report
     ledger: Ledger
+    tasks: TaskLog | None = None
     sites: dict[str, Site] = field(default_factory=dict)
     executors: list[WatchedExecutor] = field(default_factory=list)
     _open_labels: set[str] = field(default_factory=set)
@@ -115,12 +119,17 @@ class Engine:
             "run_dir": str(self.run_folder / "parsl"),
             "strategy_period": STRATEGY_SECONDS,
             "exit_mode": "wait",
+            "initialize_logging": RunLogging(),
             **parsl_options,
         }
         if "retries" not in options and "retry_handler" not in options:
             options |= {"retries": RETRIES, "retry_handler": retry_handler}
         self._write_completed()
-        return Config(executors=[*self.executors, *more_executors], **options)
+        more = list(more_executors)
+        if self.tasks is not None:
+            clusters = {label: wanted.cluster for label, wanted in self.file.executors.items()}
+            observe(self.tasks, self.executors, clusters, more, options)
+        return Config(executors=[*self.executors, *more], **options)
 
     def close(self) -> None:
         """End everything on all clusters at once; safe to call again."""

@@ -10,10 +10,12 @@ from typing import Any
 
 from parsl.executors import HighThroughputExecutor
 from parsl.executors.errors import BadStateException
+from parsl.executors.high_throughput.executor import HTEXFuture
 from zmq.constants import SocketOption
 from zmq.error import ZMQError
 
 from towline.engine.ledger import Report
+from towline.engine.tasks import TaskObserver, submit_measured
 from towline.errors import InterchangeLost
 
 SEND_SECONDS = 5
@@ -31,12 +33,16 @@ class WatchedExecutor(HighThroughputExecutor):
 
     Args:
         report: takes the error.
+        observer: is told of each task, which is then measured where it runs.
 
     """
 
-    def __init__(self, *, report: Report, **options: Any) -> None:
+    def __init__(
+        self, *, report: Report, observer: TaskObserver | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
         self._report = report
+        self.observer = observer
         self._stopping = False
         self._sending = threading.Lock()
         self.interchange_died = False
@@ -63,6 +69,21 @@ class WatchedExecutor(HighThroughputExecutor):
             self.provider.cancel(list(self.blocks_to_job_id.values()))
         with self._sending:
             super().shutdown(timeout)
+
+    def submit(
+        self,
+        func: Callable[..., Any],
+        resource_specification: dict[str, Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> HTEXFuture:
+        """Submit a task, measured when there is an observer."""
+        submit = super().submit
+        if self.observer is None:
+            return submit(func, resource_specification, *args, **kwargs)
+        return submit_measured(
+            submit, self.observer, self.label, func, resource_specification, args, kwargs
+        )
 
     def submit_payload(self, context: dict[str, Any], buffer: bytes) -> Any:
         """Send a task to the interchange; fail it at once when that is gone."""

@@ -62,6 +62,7 @@ class RunFolder:
         self.keeper_lock = path / "keeper.lock"
         self.blocks = path / "blocks"
         self.parsl = path / "parsl"
+        self.tasks = path / "tasks"
 
     @classmethod
     def create(

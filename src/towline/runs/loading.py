@@ -23,6 +23,7 @@ from towline.runs.attach import AttachedRun, attach
 from towline.runs.console import Console
 from towline.runs.end_of_script import at_end_of_script, forget
 from towline.runs.folder import VARIABLE, RunFolder
+from towline.runs.tasks import TaskStore
 
 DEFAULT_FILES = ("executors.json", "executors.yaml", "executors.yml")
 LOCAL = "local"
@@ -92,6 +93,8 @@ def finish(run: AttachedRun, engine: Engine, error: BaseException | None) -> Non
     try:
         engine.close()
     finally:
+        if engine.tasks is not None:
+            engine.tasks.close()
         run.end(error, leftovers_of(run))
 
 
@@ -100,6 +103,7 @@ def load(
     *,
     clusters: Mapping[str, str] | None = None,
     more_executors: Iterable[ParslExecutor] = (),
+    task_records: bool = True,
     **parsl_options: Any,
 ) -> Loaded:
     """Load Parsl with executors on your clusters; a context manager around ``parsl.load``.
@@ -109,6 +113,7 @@ def load(
             to ``towline run --executors``, else ``executors.json`` or ``.yaml`` beside the script.
         clusters: label -> cluster name, in place of the file's.
         more_executors: Parsl executors of your own, beside those of the file.
+        task_records: note for each task where and when it ran, for ``towline run tasks``.
         parsl_options: of ``parsl.Config``: retries, checkpoint and app cache (``memoizer``),
             ``monitoring``, … Ours, where none is given: ``exit_mode="wait"``,
             two retries of what the infrastructure failed, and scaling rounds of half a second.
@@ -117,7 +122,7 @@ def load(
         TowlineError: nothing was submitted, and nothing is left on any cluster.
 
     """
-    run, engine = _open(executors, clusters)
+    run, engine = _open(executors, clusters, task_records)
     try:
         dfk = parsl.load(engine.config(more_executors, **parsl_options))
     except BaseException as error:
@@ -131,6 +136,7 @@ def config(
     *,
     clusters: Mapping[str, str] | None = None,
     more_executors: Iterable[ParslExecutor] = (),
+    task_records: bool = True,
     **parsl_options: Any,
 ) -> Config:
     """Return the ``parsl.Config`` that ``load`` would load, with the clusters already prepared.
@@ -138,7 +144,7 @@ def config(
     Parsl's own clean-up then ends everything on the clusters; so does the end of the process.
     Arguments and errors are those of :func:`load`.
     """
-    run, engine = _open(executors, clusters)
+    run, engine = _open(executors, clusters, task_records)
 
     try:
         made = engine.config(more_executors, **parsl_options)
@@ -150,7 +156,7 @@ def config(
 
 
 def _open(
-    executors: ExecutorsArgument, clusters: Mapping[str, str] | None
+    executors: ExecutorsArgument, clusters: Mapping[str, str] | None, task_records: bool
 ) -> tuple[AttachedRun, Engine]:
     # A supervised run is there already, and has the words of any error; another one is not made
     # before the definitions are right.
@@ -160,7 +166,8 @@ def _open(
     report = run.report if run.supervised else Console(run.report)
     for note in file.notes:
         report("note", text=note)
-    engine = Engine(file, definitions, run.tag, run.folder.path, report, run.folder.ledger)
+    tasks = TaskStore(run.folder.tasks, report) if task_records else None
+    engine = Engine(file, definitions, run.tag, run.folder.path, report, run.folder.ledger, tasks)
     try:
         engine.open()
     except BaseException as error:
