@@ -1,8 +1,10 @@
-"""No-op tasks a second and round trip through the link, against local HTEX and plain ssh -R.
+"""No-op tasks a second and round trip: Towline's link, against plain Parsl here and over ssh -R.
 
-Four workers each. Batches of the rivals alternate in one process, so that a machine whose speed
-drifts does so for all. Against local HTEX the workers run on a Slurm node; against ``ssh -R`` both
-run on the controller, as nodes cannot reach a forwarded port where ``GatewayPorts`` is ``no``.
+Four workers each. Plain Parsl is a script of its own with Parsl's defaults: its HTEX on this
+machine, and HTEX whose workers on the controller dial a port forwarded by ``ssh -R`` (nodes cannot
+reach one where ``GatewayPorts`` is ``no``). The Towline script has Towline's defaults, workers on a
+Slurm node, on the controller and here. The scripts take turns, a batch each, so that a machine
+whose speed drifts does so for all.
 
     python bench/no_op_tasks.py [--batches N] [--tasks N]
 """
@@ -10,13 +12,18 @@ run on the controller, as nodes cannot reach a forwarded port where ``GatewayPor
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import statistics
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Any
 
 import parsl
 from common import clusters, ratio, spread
+from parsl.config import Config
 from parsl.executors import HighThroughputExecutor
 from parsl.launchers import SimpleLauncher
 from parsl.providers import LocalProvider
@@ -24,7 +31,11 @@ from parsl.providers import LocalProvider
 import towline
 from towline.clusters import ClusterStore
 from towline.engine.keys import pack_keys
-from towline.engine.launch import INTERCHANGE_COMMAND, remote_launch_command
+from towline.engine.launch import (
+    INTERCHANGE_COMMAND,
+    local_launch_command,
+    remote_launch_command,
+)
 from towline.ssh import Connection, quote
 from towline.testbed import Testbed
 
@@ -34,19 +45,35 @@ COMMON: dict[str, Any] = {
     "tasks_per_node": WORKERS,
     "packages": ["parsl"],
 }
-EXECUTORS: dict[str, Any] = {
-    "local": {"cluster": "local", **COMMON},
-    "node": {"cluster": "onprem", **COMMON},
-    "controller": {"cluster": "onprem", "provider": "controller", **COMMON},
+TOWLINE: dict[str, Any] = {
+    "towline node": {"cluster": "onprem", **COMMON},
+    "towline controller": {"cluster": "onprem", "provider": "controller", **COMMON},
+    "towline here": {"cluster": "local", **COMMON},
 }
-TUNNEL = "tunnel"
+PARSL_HERE, PARSL_TUNNEL = "parsl here", "parsl ssh -R"
 TUNNEL_PORT = 54500
 
 
-def tunnel_executor(testbed: Testbed, connection: Connection) -> HighThroughputExecutor:
+def label(name: str) -> str:
+    """Return a Parsl label for a rival's name."""
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
+
+
+def local_executor() -> HighThroughputExecutor:
+    """Return plain Parsl with workers on this machine."""
+    return HighThroughputExecutor(
+        label=label(PARSL_HERE),
+        address="127.0.0.1",
+        cores_per_worker=0.1,
+        max_workers_per_node=WORKERS,
+        interchange_launch_cmd=INTERCHANGE_COMMAND,
+        launch_cmd=local_launch_command(),
+        provider=LocalProvider(init_blocks=1, launcher=SimpleLauncher()),
+    )
+
+
+def tunnel_executor(ssh_config: Path, user: str, python: str) -> HighThroughputExecutor:
     """Return plain Parsl whose workers on the controller dial a port forwarded by ``ssh -R``."""
-    user = testbed.clusters["onprem"].user
-    python = connection.run("ls -d ~/.towline/envs/sync*/bin/python").stdout.split()[0]
     variables = {
         "TOWLINE_PYTHON": python,
         "TOWLINE_ADDRESS": "127.0.0.1",
@@ -59,25 +86,15 @@ def tunnel_executor(testbed: Testbed, connection: Connection) -> HighThroughputE
     # Parsl fills the braces of the command in, so the whole of it is quoted first
     remote = quote(exports + remote_launch_command())
     return HighThroughputExecutor(
-        label=TUNNEL,
+        label=label(PARSL_TUNNEL),
         address="127.0.0.1",
         worker_port=TUNNEL_PORT,
         cores_per_worker=0.1,
         max_workers_per_node=WORKERS,
         interchange_launch_cmd=INTERCHANGE_COMMAND,
-        launch_cmd=f"ssh -F {testbed.ssh_config} -S none {forward} onprem {remote}",
+        launch_cmd=f"ssh -F {ssh_config} -S none {forward} onprem {remote}",
         provider=LocalProvider(init_blocks=0, launcher=SimpleLauncher()),
     )
-
-
-def start_tunnel(executor: HighThroughputExecutor, connection: Connection) -> None:
-    """Bring the keys to the controller, then start the workers."""
-    connection.run(
-        "umask 077; mkdir -p ~/tunnel && tar -xf - -C ~/tunnel",
-        input=pack_keys(Path(executor.cert_dir)),
-        check=True,
-    )
-    executor.scale_out_facade(1)
 
 
 def throughput(app: Any, tasks: int) -> float:
@@ -98,6 +115,86 @@ def round_trip(app: Any, tasks: int) -> float:
     return statistics.median(seconds) * 1000
 
 
+def serve(pipe: Pipe) -> None:
+    """Measure a rival whenever one is named, until nothing more comes."""
+    apps: dict[str, Any] = {}
+    pipe.send("ready")
+    while (asked := pipe.recv()) is not None:
+        name, tasks = asked
+        app = apps.setdefault(name, parsl.python_app(abs, executors=[label(name)]))
+        pipe.send((throughput(app, tasks), round_trip(app, 100)))
+
+
+def towline_script(pipe: Pipe, executors: Mapping[str, Any]) -> None:
+    """Be a script that runs on Towline."""
+    with towline.load({label(name): wanted for name, wanted in executors.items()}):
+        serve(pipe)
+
+
+def parsl_script(pipe: Pipe, ssh_config: Path, user: str, python: str) -> None:
+    """Be a script that runs on plain Parsl, with Parsl's defaults."""
+    connection = Connection(ClusterStore().load("onprem").destination())
+    tunnel = tunnel_executor(ssh_config, user, python)
+    config = Config(
+        executors=[local_executor(), tunnel], run_dir=str(ssh_config.parent / "plain-parsl")
+    )
+    with parsl.load(config):
+        connection.run(
+            "umask 077; mkdir -p ~/tunnel && tar -xf - -C ~/tunnel",
+            input=pack_keys(Path(str(tunnel.cert_dir))),
+            check=True,
+        )
+        tunnel.scale_out_facade(1)
+        serve(pipe)
+
+
+Ask = Callable[[str, int], tuple[float, float]]
+
+
+@contextmanager
+def script(target: Callable[..., None], *arguments: Any) -> Iterator[Ask]:
+    """Run a script in a process of its own; yield what asks it for (tasks/s, round trip ms)."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=target, args=(theirs, *arguments))
+    process.start()
+    theirs.close()
+    ours.recv()
+
+    def ask(name: str, tasks: int) -> tuple[float, float]:
+        ours.send((name, tasks))
+        rate, trip = ours.recv()
+        return rate, trip
+
+    try:
+        yield ask
+    finally:
+        ours.send(None)
+        process.join()
+
+
+def measure(testbed: Testbed, batches: int, tasks: int) -> dict[str, list[tuple[float, float]]]:
+    """Return (tasks/s, round trip in ms) of each batch of each rival."""
+    with towline.load({"warm": TOWLINE["towline node"]}):  # brings the environment there
+        parsl.python_app(abs, executors=["warm"])(1).result()
+    connection = Connection(ClusterStore().load("onprem").destination())
+    python = connection.run("ls -d ~/.towline/envs/sync*/bin/python").stdout.split()[0]
+    user = testbed.clusters["onprem"].user
+    with (
+        script(towline_script, TOWLINE) as ours,
+        script(parsl_script, testbed.ssh_config, user, python) as theirs,
+    ):
+        rivals = dict.fromkeys(TOWLINE, ours) | {PARSL_HERE: theirs, PARSL_TUNNEL: theirs}
+        for name, ask in rivals.items():
+            ask(name, 300)
+        results: dict[str, list[tuple[float, float]]] = {name: [] for name in rivals}
+        order = list(rivals)
+        for _ in range(batches):
+            for name in order:
+                results[name].append(rivals[name](name, tasks))
+            order.append(order.pop(0))  # each comes after each of the others
+    return results
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -105,29 +202,19 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=2000)
     options = parser.parse_args()
     with clusters() as testbed:
-        with towline.load({"a": EXECUTORS["node"]}):  # brings the environment there
-            parsl.python_app(abs, executors=["a"])(1).result()
-        connection = Connection(ClusterStore().load("onprem").destination())
-        tunnel = tunnel_executor(testbed, connection)
-        with towline.load(EXECUTORS, more_executors=[tunnel]):
-            start_tunnel(tunnel, connection)
-            apps = {x: parsl.python_app(abs, executors=[x]) for x in (*EXECUTORS, TUNNEL)}
-            for app in apps.values():
-                throughput(app, 300)
-            rates: dict[str, list[float]] = {label: [] for label in apps}
-            trips: dict[str, list[float]] = {label: [] for label in apps}
-            order = list(apps)
-            for _ in range(options.batches):
-                for label in order:
-                    rates[label].append(throughput(apps[label], options.tasks))
-                    trips[label].append(round_trip(apps[label], 100))
-                order.append(order.pop(0))  # each comes after each of the others
-    for label in apps:
-        print(f"{label}: {spread(rates[label])} tasks/s, round trip {spread(trips[label])} ms")
-    ratio("no-op tasks/s, link to a node / local HTEX", rates["node"], rates["local"], ">= 0.95")
-    ratio("no-op tasks/s, link / ssh -R", rates["controller"], rates[TUNNEL], "-")
-    ratio("round trip, link to a node / local HTEX", trips["node"], trips["local"], "-")
-    ratio("round trip, link / ssh -R", trips["controller"], trips[TUNNEL], "-")
+        results = measure(testbed, options.batches, options.tasks)
+    rates = {name: [rate for rate, _ in measured] for name, measured in results.items()}
+    trips = {name: [trip for _, trip in measured] for name, measured in results.items()}
+    for name in results:
+        print(f"{name}: {spread(rates[name])} tasks/s, round trip {spread(trips[name])} ms")
+    node, controller, here = TOWLINE
+    for what, values in (("no-op tasks/s", rates), ("round trip", trips)):
+        goal = ">= 0.95" if values is rates else "-"
+        ratio(f"{what}, {node} / {PARSL_HERE}", values[node], values[PARSL_HERE], goal)
+        ratio(f"{what}, {node} / {here}", values[node], values[here], "-")
+        ratio(
+            f"{what}, {controller} / {PARSL_TUNNEL}", values[controller], values[PARSL_TUNNEL], "-"
+        )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from pydantic import BaseModel, Field
 
 
@@ -12,7 +14,10 @@ class ScalingKeys(BaseModel):
     min_blocks: int = Field(0, ge=0, description="Blocks kept even when idle.")
     max_blocks: int = Field(1, ge=1, description="Blocks at most.")
     parallelism: float = Field(1.0, ge=0, le=1, description="Worker slots wanted a waiting task.")
-    prefetch: int = Field(0, ge=0, description="Tasks a node may hold beyond its workers.")
+    prefetch: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
+        "auto",
+        description="Tasks a node may hold beyond its workers; `auto`: many short ones, no long.",
+    )
     heartbeat_threshold: int = Field(
         120, ge=10, description="Seconds of silence after which a node counts as lost."
     )
