@@ -16,7 +16,7 @@ KEY_GROUPS = {
     "Workers on a node": "tasks_per_node cores_per_worker mem_per_worker accelerators prefetch",
     "How many blocks": "init_blocks min_blocks max_blocks parallelism",
     "Environment": "environment env_spec env_update env_transport env_parsl packages exclude include python prefix conda_env conda_dir modules "
-    "env_root preflight install_conda local_conda_yaml",
+    "env_root preflight install_conda local_conda_yaml virtual_packages",
     "Around the worker": "run_dir worker_init heartbeat_threshold",
 }
 """Every key of an executor definition, in the order of the page."""

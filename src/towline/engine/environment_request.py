@@ -16,27 +16,24 @@ def environment_request(label: str, wanted: ExecutorDefinition) -> EnvironmentRe
         DefinitionError: the keys contradict each other, or ask for a kind that is not there yet.
 
     """
-    if wanted.install_conda:
-        raise DefinitionError(
-            f"{label}.install_conda",
-            "this version of Towline does not build conda environments",
-            "leave install_conda out to copy the workspace's packages, or name an existing "
-            "environment with conda_env",
-        )
     kind = _kind(wanted)
+    if kind == "conda":
+        wanted = _with_conda_spec(label, wanted)
     keys: dict[str, object] = {
         "kind": kind,
         "python": wanted.python,
         "modules": wanted.modules,
         "root": wanted.env_root,
     }
-    if kind == "existing":
+    if kind in ("existing", "conda"):
         keys |= {"conda_dir": wanted.conda_dir}
-    else:
+    if kind != "existing":
         keys |= {"packages": wanted.packages, "exclude": wanted.exclude}
         keys |= {"include": wanted.include}
     if kind == "existing" or wanted.conda_env or wanted.prefix:
         keys |= {"conda_env": wanted.conda_env, "prefix": wanted.prefix}
+    if kind == "conda":
+        keys |= {"virtual_packages": wanted.virtual_packages}
     if wanted.env_spec is not None:
         keys |= {
             "spec": wanted.env_spec,
@@ -54,10 +51,24 @@ def environment_request(label: str, wanted: ExecutorDefinition) -> EnvironmentRe
         ) from error
 
 
+def _with_conda_spec(label: str, wanted: ExecutorDefinition) -> ExecutorDefinition:
+    """Return the definition with one name for its environment.yml."""
+    if wanted.env_spec is None and wanted.local_conda_yaml is None:
+        raise DefinitionError(
+            f"{label}.local_conda_yaml",
+            "is needed: a conda environment is made from an environment.yml",
+            "set local_conda_yaml to its path, or leave install_conda out to use an environment "
+            "that is there",
+        )
+    return wanted.model_copy(update={"env_spec": wanted.env_spec or wanted.local_conda_yaml})
+
+
 def _kind(wanted: ExecutorDefinition) -> str:
     if wanted.environment not in (None, "auto"):
         return str(wanted.environment)
+    if wanted.install_conda:
+        return "conda"
     if wanted.env_spec is not None:
-        return "uv"
+        return "conda" if wanted.env_spec.endswith((".yml", ".yaml")) else "uv"
     names_one = bool(wanted.prefix or wanted.conda_env or wanted.modules)
     return "existing" if names_one else "sync"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 _OWN_PYTHON_ONLY = """\
 unset PYTHONPATH PYTHONHOME
@@ -24,6 +24,26 @@ def of_prefix(prefix: str, before: str = "") -> str:
     """Return the lines that put an environment's folder in front; `before` runs first."""
     path = f'export PATH={shlex.quote(f"{prefix}/bin")}:"$PATH"'
     return _joined(before, _OWN_PYTHON_ONLY, path)
+
+
+def of_conda_folder(prefix: str, variables: Mapping[str, str], before: str = "") -> str:
+    """Return the lines that activate a conda environment by its folder, without any conda there."""
+    scripts = shlex.quote(f"{prefix}/etc/conda/activate.d")
+    settings = {
+        "CONDA_PREFIX": prefix,
+        "CONDA_DEFAULT_ENV": prefix,
+        "CONDA_SHLVL": "1",
+        **variables,
+    }
+    return _joined(
+        before,
+        _OWN_PYTHON_ONLY,
+        f'export PATH={shlex.quote(f"{prefix}/bin")}:"$PATH"',
+        *(f"export {name}={shlex.quote(value)}" for name, value in settings.items()),
+        f"for towline_script in {scripts}/*.sh; do",
+        '  if [ -r "$towline_script" ]; then . "$towline_script"; fi',
+        "done",
+    )
 
 
 def of_conda(conda_dir: str, name: str, before: str = "") -> str:

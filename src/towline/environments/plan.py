@@ -60,6 +60,8 @@ class Plan:
     """In the order of their need; the last one is the environment's own folder."""
     lock: Lock | None = None
     """What the request came to, as it is stored; None: the kind has none."""
+    afterwards: str = ""
+    """POSIX sh text run there once all is in place; what it answers is told, and is no error."""
 
 
 Planner = Callable[[EnvironmentRequest, Facts, str], Plan]

@@ -17,6 +17,7 @@ from towline.environments.cluster_side import (
     program,
     silent,
 )
+from towline.environments.conda import plan_conda, tell_conda_name
 from towline.environments.environment import Environment
 from towline.environments.existing import plan_existing
 from towline.environments.locate import locate
@@ -27,7 +28,12 @@ from towline.environments.sync import plan_sync
 from towline.environments.uv import plan_uv
 from towline.environments.worker_python import WorkerPython, read_worker_python
 
-KINDS: dict[str, Planner] = {"sync": plan_sync, "existing": plan_existing, "uv": plan_uv}
+KINDS: dict[str, Planner] = {
+    "sync": plan_sync,
+    "existing": plan_existing,
+    "uv": plan_uv,
+    "conda": plan_conda,
+}
 
 LOOK_SECONDS = 30
 
@@ -52,9 +58,9 @@ def realise(
         facts: what the probe saw of it.
         cluster: its name, for messages.
         used_by: tag of a run, which keeps `gc` away until `unmark_used`.
-        report: takes ``environment`` events with a `state`: planning, planned, building, built,
-            pushing (with done and total bytes), refused (a place that the proxy does not lead to),
-            ready.
+        report: takes ``environment`` events with a `state`: planning, solving, planned, building,
+            downloading (with done and total bytes), linking, installing, built, pushing (with done
+            and total bytes), refused (a place that the proxy does not lead to), ready.
 
     Raises:
         DefinitionError: the request names what is not installed.
@@ -66,13 +72,18 @@ def realise(
     report = silent if report is None else report
     started = time.monotonic()
     report("environment", state="planning", kind=request.kind)
-    plan = KINDS[request.kind](request, facts, cluster)
+    if request.kind == "conda":  # solving takes its time, and says so
+        plan = plan_conda(request, facts, cluster, report)
+    else:
+        plan = KINDS[request.kind](request, facts, cluster)
     report("environment", state="planned", kind=request.kind, key=plan.environment.key)
     if not plan.layers:
         environment, pushed = locate(plan.environment, connection, cluster, request), False
     else:
         root = environments_folder(request.root, facts)
         environment, pushed = _bring(plan, connection, root, cluster, used_by, report)
+    if plan.afterwards:
+        tell_conda_name(connection.run(plan.afterwards, timeout=LOOK_SECONDS).stdout, report)
     report(
         "environment",
         state="ready",

@@ -18,15 +18,16 @@ class EnvironmentRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, title="Environment")
 
-    kind: Literal["sync", "existing", "uv"] = Field(
+    kind: Literal["sync", "existing", "uv", "conda"] = Field(
         "sync",
         description="`sync`: a copy of the workspace's packages. `existing`: one that is there "
-        "already; it is checked, never changed. `uv`: made from `spec` with uv.",
+        "already; it is checked, never changed. `uv`: made from `spec` with uv. `conda`: made from "
+        "`spec`, an environment.yml.",
     )
     spec: str | None = Field(
         None,
         description="File that says what is in it, absolute. `uv`: requirements, pyproject.toml, "
-        "or a script with a PEP 723 header.",
+        "or a script with a PEP 723 header. `conda`: environment.yml.",
     )
     update: Literal["missing", "relock", "never"] = Field(
         "missing",
@@ -59,12 +60,19 @@ class EnvironmentRequest(BaseModel):
         "(send the workspace's own along). `sync` finds one when absent.",
     )
     prefix: str | None = Field(None, description="`existing`: folder of a venv or conda env.")
-    conda_env: str | None = Field(None, description="`existing`: name or folder of a conda env.")
+    conda_env: str | None = Field(
+        None,
+        description="`existing`: name or folder of a conda env. `conda`: where to "
+        "put a link to it.",
+    )
     conda_dir: str = Field("~/miniconda3", description="`existing`: conda's folder on the cluster.")
     modules: tuple[str, ...] = Field(
         (), description="Modules to load first: `gcc/12`, or a line such as `module use /opt/mods`."
     )
     init: tuple[str, ...] = Field((), description="Own shell lines, run after the modules.")
+    virtual_packages: tuple[str, ...] = Field(
+        (), description="`conda`: what nodes have and the controller has not: `__cuda=12.4`."
+    )
     root: str | None = Field(
         None,
         description="Folder of environments on the cluster, seen by its nodes; default: `envs` in "
@@ -89,11 +97,16 @@ class EnvironmentRequest(BaseModel):
 
     @model_validator(mode="after")
     def _fits_kind(self) -> EnvironmentRequest:
-        if (self.kind == "uv") != (self.spec is not None):
-            raise ValueError("kind uv is made from a spec: the two go together")
-        if self.kind == "uv" and (self.packages is not None or self.exclude):
-            raise ValueError("packages and exclude choose what kind sync copies; uv has its spec")
-        if self.kind != "existing" and (self.prefix or self.conda_env):
+        of_spec = self.kind in ("uv", "conda")
+        if of_spec != (self.spec is not None):
+            raise ValueError("kinds uv and conda are made from a spec: the two go together")
+        if of_spec and (self.packages is not None or self.exclude):
+            raise ValueError(
+                "packages and exclude choose what kind sync copies; others have a spec"
+            )
+        if self.kind == "conda":
+            self._fits_conda()
+        elif self.kind != "existing" and (self.prefix or self.conda_env):
             raise ValueError("prefix and conda_env name an environment: they need kind existing")
         if self.kind == "existing":
             if self.packages is not None or self.exclude or self.include:
@@ -103,6 +116,16 @@ class EnvironmentRequest(BaseModel):
             if not (self.prefix or self.conda_env or self.python or self.modules or self.init):
                 raise ValueError("kind existing needs prefix, conda_env, python, modules or init")
         return self
+
+    def _fits_conda(self) -> None:
+        if self.prefix:
+            raise ValueError("prefix names an environment that is there: it needs kind existing")
+        if self.python and self.python_minor is None:
+            raise ValueError("python: the interpreter of kind conda comes from its channels")
+        if self.transport == "proxy":
+            raise ValueError("transport: conda environments are pushed, or made there (direct)")
+        if self.for_script:
+            raise ValueError("kind conda makes environments for workers, not for the script")
 
     @property
     def python_path(self) -> str | None:

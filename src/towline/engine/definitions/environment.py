@@ -16,7 +16,7 @@ class EnvironmentKeys(BaseModel):
         None, description="Working folder of the apps on the cluster; kept after the run."
     )
     worker_init: Lines = Field((), description="Shell lines run on the node before the worker.")
-    environment: Literal["auto", "sync", "existing", "uv"] | None = Field(
+    environment: Literal["auto", "sync", "existing", "uv", "conda"] | None = Field(
         None,
         description="Kind of Python environment; default (and `auto`): `existing` when one is "
         "named, else what `env_spec` is, else `sync`.",
@@ -24,7 +24,8 @@ class EnvironmentKeys(BaseModel):
     env_spec: OneLine | None = Field(
         None,
         description="File that says what is in the environment, by path from this file. `uv`: "
-        "requirements, `pyproject.toml`, or a script with a PEP 723 header.",
+        "requirements, `pyproject.toml`, or a script with a PEP 723 header. `conda`: "
+        "environment.yml.",
     )
     env_update: Literal["missing", "relock", "never"] = Field(
         "missing",
@@ -53,11 +54,21 @@ class EnvironmentKeys(BaseModel):
     )
     prefix: OneLine | None = Field(None, description="`existing`: folder of a venv or conda env.")
     conda_env: OneLine | None = Field(
-        None, description="`existing`: name or folder of a conda env."
+        None,
+        description="`existing`: name or folder of a conda env. `conda`: the same, as a link.",
     )
     conda_dir: OneLine = Field("~/miniconda3", description="Conda's folder on the cluster.")
-    install_conda: bool = Field(False, description="Build the environment from local_conda_yaml.")
-    local_conda_yaml: OneLine | None = Field(None, description="environment.yml on the workspace.")
+    install_conda: bool = Field(
+        False, description="`conda`: make the environment of `local_conda_yaml`."
+    )
+    local_conda_yaml: OneLine | None = Field(
+        None, description="`conda`: environment.yml, by path from this file."
+    )
+    virtual_packages: tuple[str, ...] = Field(
+        (),
+        description="`conda`: what nodes have and the controller has not, such as `__cuda=12.4`; a "
+        "name alone: nodes do not have it.",
+    )
     modules: tuple[str, ...] = Field((), description="`existing`: modules to load.")
     env_root: OneLine | None = Field(None, description="Folder of environments on the cluster.")
     preflight: Literal["login", "compute", "off"] = Field(

@@ -144,6 +144,9 @@ def _with_whole_paths(executor: ExecutorDefinition, folder: Path) -> ExecutorDef
     changes: dict[str, object] = {"include": include}
     if executor.env_spec is not None:
         changes["env_spec"] = str(folder / Path(executor.env_spec).expanduser())
+    if executor.local_conda_yaml is not None:
+        yaml_path = folder / Path(executor.local_conda_yaml).expanduser()
+        changes["local_conda_yaml"] = str(yaml_path)
     return executor.model_copy(update=changes)
 
 

@@ -1,0 +1,16 @@
+"""What came of giving an environment the name that the user knows it by."""
+
+from __future__ import annotations
+
+from towline.environments.cluster_side import Report, marked
+
+
+def tell_conda_name(answer: str | bytes, report: Report) -> None:
+    """Tell when ``CONDA_DIR/envs/CONDA_ENV`` is something of the user's own, which stays."""
+    said = marked(answer)
+    for theirs in said["theirs"]:
+        report(
+            "warning",
+            text=f"{theirs} is not from Towline and stays as it is; workers use the environment "
+            "made from the file",
+        )
