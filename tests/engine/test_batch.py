@@ -27,6 +27,9 @@ class FakeScheduler:
 
     jobs: dict[str, Observation] = field(default_factory=dict)
     name: str = "fake"
+    submit_command: str = "submit"
+    cancel_command: str = "cancel"
+    settle_seconds: float = 0.0
     silent: bool = False
     hidden: bool = False
     listings: int = 0
@@ -46,6 +49,9 @@ class FakeScheduler:
 
     def read_detail(self, output: str) -> list[Observation]:
         return []
+
+    def living_script(self, prefix: str) -> str:
+        return "living"
 
     def cancel_script(self, job_ids: Sequence[str]) -> str:
         self.cancelled += job_ids

@@ -309,7 +309,7 @@ class BatchThread:
                     missing.append(block)
         if missing:
             self._look_up(missing)
-        self._strays = {job.job_id for job in by_name.values() if job.state is not BlockState.ENDED}
+        self._strays = {job.job_id for job in by_name.values() if job.is_there}
         if news or missing:
             self._pace.hurry()
         else:
@@ -322,7 +322,7 @@ class BatchThread:
         return self._scheduler.read_list(answer.stdout)
 
     def _seen(self, block: Block, job: Observation) -> bool:
-        block.absences = 0
+        block.absences, block.missing_since = 0, 0.0
         if job.nodes:
             block.nodes = job.nodes
         if block.job_id is None:  # the answer was lost, the job was not
@@ -352,6 +352,8 @@ class BatchThread:
             job = found.get(block.job_id or "")
             if job is not None and job.job_name == block.job_name:
                 self._seen(block, job)
+            elif self._may_still_be_told(block):
+                continue
             elif block.state is BlockState.RUNNING:
                 self._end(block, JobState.COMPLETED, "it ended while nobody could look")
             else:
@@ -361,6 +363,11 @@ class BatchThread:
                     f"the scheduler no longer knows job {block.job_id}: "
                     "was it restarted just after the submission?",
                 )
+
+    def _may_still_be_told(self, block: Block) -> bool:
+        block.missing_since = block.missing_since or time.monotonic()
+        waited = time.monotonic() - block.missing_since
+        return not block.cancel_wanted and waited < self._scheduler.settle_seconds
 
     # -- cancelling and ending ---------------------------------------------------------------
 

@@ -68,6 +68,7 @@ class Block:
     cancel_wanted: bool = False
     absences: int = 0
     unlisted_since: float = 0.0
+    missing_since: float = 0.0
     attempts: int = 0
     remote_stdout: str = ""
     remote_stderr: str = ""

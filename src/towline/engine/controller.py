@@ -81,6 +81,11 @@ done
 )
 
 
+def start_group(name: str, seconds: int) -> str:
+    """Return the sh lines that start the script on stdin as a process group, in ``jobs``."""
+    return _START.substitute(name=quote(name), seconds=seconds)
+
+
 class ControllerBatch(ClusterProvider, RepresentationMixin):
     """A Parsl provider whose batch system is the controller's own process table."""
 
@@ -132,8 +137,7 @@ class ControllerBatch(ClusterProvider, RepresentationMixin):
 
     def start_shell(self, job_name: str) -> str:
         """Return the sh lines that start the script on stdin as a process group of its own."""
-        seconds = wtime_to_minutes(self.walltime) * 60
-        return _START.substitute(name=quote(job_name), seconds=seconds)
+        return start_group(job_name, wtime_to_minutes(self.walltime) * 60)
 
     def _status(self) -> None:
         """Do nothing: the batch thread watches the blocks."""
@@ -154,6 +158,7 @@ class ControllerProcesses:
     name = "controller"
     submit_command = ControllerBatch.start_command
     cancel_command = "kill"
+    settle_seconds = 0.0
 
     def __init__(self, folder: str) -> None:
         self._jobs = quote(f"{folder}/jobs")

@@ -129,7 +129,7 @@ def _jobs(connection: Connection, cluster: str, scheduler: Scheduler, tag: str) 
             cluster, tag, "job", job.job_id, f"{job.state.value if job.state else ''} {job.nodes}"
         )
         for job in jobs
-        if job.outcome is None
+        if job.is_there
     ]
 
 

@@ -10,6 +10,7 @@ sends it over SSH from the cluster's batch thread and answers ``status`` and ``c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,16 +35,28 @@ class OverSSH:
     submit_command: str
     """First word of the command that Parsl's provider submits with, such as ``sbatch``."""
 
+    job_id_form = re.compile(r"\d\S*")
+    """What Parsl's provider takes from the answer is a job's id only if it looks like one."""
+
+    output_suffix = ""
+    """What some of Parsl's templates put between a job's name and ``.stdout``."""
+
+    def submit_arguments(self, job_name: str) -> str:
+        """Return what follows the submit command, quoted; nothing unless a scheduler needs it."""
+        return ""
+
     def submit_shell(self, job_name: str) -> str:
         """Return the sh line that submits the script on stdin; it prints what Parsl reads."""
         limit = f"$(command -v timeout >/dev/null && echo timeout -k 5 {SUBMIT_SECONDS})"
-        return f"{path_line(self._site.facts, self.submit_command)}{limit} {self.submit_command}"
+        command = f"{self.submit_command} {self.submit_arguments(job_name)}".rstrip()
+        return f"{path_line(self._site.facts, self.submit_command)}{limit} {command}"
 
     def __init__(self, site: Site, batch: BatchThread, label: str, **options: Any) -> None:
         self._site = site
         self._batch = batch
         self._executor_label = label
         self._sending: Block | None = None
+        self._trouble: Exception | None = None
         self._script = Path()
         super().__init__(**options)
 
@@ -54,19 +67,29 @@ class OverSSH:
         parent: Any = super()
 
         def send(block: Block) -> str:
-            self._sending = block
+            self._sending, self._trouble = block, None
+            name = self._site.job_name(block.label, block.number)
             try:
-                name = self._site.job_name(block.label, block.number)
-                return str(parent.submit(command, tasks_per_node, name))
+                job_id = parent.submit(command, tasks_per_node, name)
             except SubmitException as error:
-                if error.retcode == 0:  # taken, but the id cannot be read: found by name
-                    raise CommandTimedOut(
-                        f"cluster {self._site.name}",
-                        f"{self.submit_command} answered without a job id: {error.stdout}",
-                    ) from error
-                raise SubmissionFailed(error.stderr or error.stdout or str(error)) from error
+                if error.retcode != 0 and self._trouble is None:
+                    words = error.stderr or error.stdout or str(error)
+                    raise SubmissionFailed(words) from error
+                job_id = error.stdout
+            except Exception as error:
+                if self._trouble is None:
+                    raise
+                raise self._trouble from error
             finally:
                 self._sending = None
+            if self._trouble is not None:  # some of Parsl's providers only log it
+                raise self._trouble
+            if not self.job_id_form.fullmatch(str(job_id)):  # taken: it will be found by its name
+                raise CommandTimedOut(
+                    f"cluster {self._site.name}",
+                    f"{self.submit_command} answered without a job id: {job_id}",
+                )
+            return str(job_id)
 
         return self._batch.submit(self._executor_label, send).handle
 
@@ -100,17 +123,23 @@ class OverSSH:
         block = self._sending
         if block is None or not cmd.startswith(f"{self.submit_command} "):
             return 1, "", "not asked: Towline watches the jobs itself"
-        answer = self._site.connection.run(
-            f"cd {quote(self._site.folder + '/jobs')} || exit 1\n"
-            f"{self.submit_shell(block.job_name)}\n",
-            input=self._script.read_bytes(),
-            timeout=SUBMIT_SECONDS + 10,
-        )
-        if answer.exit_code in (124, 137):
-            raise CommandTimedOut(
-                f"cluster {self._site.name}",
-                f"{self.submit_command} gave no answer in {SUBMIT_SECONDS} s",
+        try:
+            answer = self._site.connection.run(
+                f"cd {quote(self._site.folder + '/jobs')} || exit 1\n"
+                f"{self.submit_shell(block.job_name)}\n",
+                input=self._script.read_bytes(),
+                timeout=SUBMIT_SECONDS + 10,
             )
+            if answer.exit_code in (124, 137):
+                raise CommandTimedOut(
+                    f"cluster {self._site.name}",
+                    f"{self.submit_command} gave no answer in {SUBMIT_SECONDS} s",
+                )
+        except Exception as error:
+            self._trouble = error
+            raise
+        if answer.exit_code != 0:
+            self._trouble = SubmissionFailed(answer.stderr.strip() or answer.stdout)
         return answer.exit_code, answer.stdout, answer.stderr
 
     def _write_submit_script(
@@ -119,12 +148,14 @@ class OverSSH:
         """Write Parsl's job script with the cluster's paths instead of the workspace's."""
         block = self._sending
         assert block is not None, "Parsl's submit runs inside send()"  # noqa: S101
+        # TorqueProvider puts a word before the name; our own begins with whose job it is
+        job_name = job_name.removeprefix("parsl.")
         jobs = f"{self._site.folder}/jobs"
         self._script = Path(script_filename)
         output = self._site.blocks / "jobs" / f"{block.label}.{block.number}"
         block.local_stdout, block.local_stderr = f"{output}.stdout", f"{output}.stderr"
-        block.remote_stdout = f"{jobs}/{job_name}.stdout"
-        block.remote_stderr = f"{jobs}/{job_name}.stderr"
+        block.remote_stdout = f"{jobs}/{job_name}{self.output_suffix}.stdout"
+        block.remote_stderr = f"{jobs}/{job_name}{self.output_suffix}.stderr"
         setup = self._site.worker_setup(self._executor_label)
         parent: Any = super()
         parent._write_submit_script(

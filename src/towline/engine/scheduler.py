@@ -19,6 +19,8 @@ class Observation:
         state: None when the scheduler's word is not one we know: the job is there, no more.
         outcome: Parsl's terminal state when ``state`` is ENDED, else None.
         reason: the scheduler's own word ("Resources", "TIMEOUT", "NODE_FAIL").
+        stuck: it has ENDED for us, as it will never run by itself, yet the scheduler keeps it
+            until somebody cancels it: held by an error, or over its time.
 
     """
 
@@ -28,6 +30,12 @@ class Observation:
     outcome: JobState | None = None
     reason: str = ""
     nodes: str = ""
+    stuck: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the scheduler still has the job in its queue."""
+        return self.state is not BlockState.ENDED or self.stuck
 
 
 class NotObserved(Exception):
@@ -56,12 +64,14 @@ class Scheduler(Protocol):
         name: as cluster types and ``provider`` call it.
         submit_command: its path in the facts tells where a site keeps all commands.
         cancel_command: takes job ids as arguments.
+        settle_seconds: so long after a job has left the queue its end may not be told yet.
 
     """
 
     name: str
     submit_command: str
     cancel_command: str
+    settle_seconds: float
 
     def list_script(self, prefix: str) -> str:
         """Return a script that lists this user's jobs whose name begins with ``prefix``."""

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from towline.testbed.spec import User
 
-SYSTEM_USERS = ("root", "daemon", "nobody", "sshd", "munge", "slurm", "mysql")
+SYSTEM_USERS = ("root", "daemon", "nobody", "sshd", "munge", "slurm", "mysql", "sgeadmin", "condor")
 _FIXED_GROUPS = {"root": 0, "daemon": 1, "tty": 5, "nogroup": 65534}
 
 
 @dataclass(frozen=True)
 class SystemAccount:
-    """A daemon's account, as this machine's packages created it."""
+    """A daemon's account, as the packages created it."""
 
     line: str
     uid: int
@@ -22,7 +22,7 @@ class SystemAccount:
 
 
 def system_accounts(passwd: Path = Path("/etc/passwd")) -> dict[str, SystemAccount]:
-    """Return those accounts of this machine that the hosts' daemons need, by name."""
+    """Return those accounts of a Debian that the hosts' daemons need, by name."""
     accounts = {}
     for line in passwd.read_text().splitlines():
         name, _, uid, gid, *_ = line.split(":")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from towline.testbed import command_faults, mounts
-from towline.testbed.command_faults import CommandFault
+from towline.testbed.command_faults import WRAPPED_COMMANDS, CommandFault
+from towline.testbed.idleness import QUESTIONS
 from towline.testbed.network import Network
 from towline.testbed.relay_process import RelayProcess
 from towline.testbed.simulated_host import SimulatedHost
@@ -16,12 +17,6 @@ from towline.testbed.spec import Cluster
 
 BOOT_LIMIT = 90.0  # seconds
 HEAL_LIMIT = 90.0
-
-_CANCEL_ALL = 'jobs=$(/usr/bin/squeue -h -o %A) && { [ -z "$jobs" ] || /usr/bin/scancel $jobs; }'
-_JOBS_AND_NODES = (
-    "/usr/bin/squeue -h -o 'job %A' && /usr/bin/sinfo -h -N -o 'node %N %T'"  # real ones: no faults
-)
-_RESUME = "/usr/bin/scontrol update NodeName={node} State=RESUME"
 
 
 class ClusterCare:
@@ -48,6 +43,7 @@ class ClusterCare:
         faults_folder: Path,
     ) -> None:
         self._cluster = cluster
+        self._ask = QUESTIONS[cluster.scheduler]
         self._controller = hosts[cluster.controller]
         self._hosts = [self._controller, *(hosts[node.name] for node in cluster.nodes)]
         self._network = network
@@ -128,7 +124,15 @@ class ClusterCare:
         self._full = False
 
     def fault_command(self, command: str, fault: dict[str, Any]) -> None:
-        """Make a scheduler command misbehave."""
+        """Make a scheduler command misbehave.
+
+        Raises:
+            ValueError: the command has no wrapper here.
+
+        """
+        wrapped = WRAPPED_COMMANDS[self._cluster.scheduler]
+        if command not in wrapped:
+            raise ValueError(f"no fault for {command}; there are {', '.join(wrapped)}")
         command_faults.install(self._faults_folder, command, CommandFault(**fault))
         self._faults[command] = fault
 
@@ -161,15 +165,17 @@ class ClusterCare:
 
         """
         deadline = time.monotonic() + limit
+        everyone = {node.name for node in self._cluster.nodes}
         for host in self._hosts:
             host.wait_booted()
         while True:
             if cancel_jobs:
-                self._controller.run(["sh", "-c", _CANCEL_ALL])
-            seen = self._controller.run(["sh", "-c", _JOBS_AND_NODES])
+                self._controller.run(["sh", "-c", self._ask.cancel_all])
+            seen = self._controller.run(["sh", "-c", self._ask.jobs_and_nodes])
             jobs = [line for line in seen.stdout.splitlines() if line.startswith("job")]
             nodes = dict(x.split()[1:] for x in seen.stdout.splitlines() if x.startswith("node"))
-            if seen.returncode == 0 and not jobs and set(nodes.values()) == {"idle"}:
+            idle = {name for name, state in nodes.items() if state == "idle"}
+            if seen.returncode == 0 and not jobs and idle == everyone:
                 return
             if time.monotonic() > deadline:
                 raise RuntimeError(
@@ -178,11 +184,11 @@ class ClusterCare:
                 )
             for node, state in nodes.items():
                 if state.startswith(("drain", "down")) and not state.endswith("*"):
-                    self._controller.run(["sh", "-c", _RESUME.format(node=node)])
+                    self._controller.run(["sh", "-c", self._ask.resume.format(node=node)])
             time.sleep(0.05)
 
     def _log_ends(self) -> str:
-        logs = "tail -n 5 /var/log/slurm/*.log /var/log/slurm/*.out /var/log/*.log 2>&1"
+        logs = f"tail -n 5 {self._ask.logs} /var/log/*.log 2>&1"
         return "\n".join(
             f"--- {host.name}\n{host.run(['sh', '-c', logs]).stdout}"
             for host in self._hosts

@@ -14,7 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-WRAPPED_COMMANDS = ("sacct", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
+from towline.testbed.spec import SchedulerName
+
+WRAPPED_COMMANDS: dict[SchedulerName, tuple[str, ...]] = {
+    "slurm": ("sacct", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun"),
+    "gridengine": ("qacct", "qconf", "qdel", "qhost", "qstat", "qsub"),
+    "condor": ("condor_history", "condor_q", "condor_rm", "condor_status", "condor_submit"),
+}
 FAULTS_FOLDER = "/var/lib/command-faults"
 
 _WRAPPER = """\
@@ -94,14 +100,7 @@ def script(fault: CommandFault) -> str:
 
 
 def install(faults_folder: Path, command: str, fault: CommandFault) -> None:
-    """Put a fault in place on a controller's disk, in place of the command's earlier one.
-
-    Raises:
-        ValueError: when the command has no wrapper.
-
-    """
-    if command not in WRAPPED_COMMANDS:
-        raise ValueError(f"no fault for {command}; there are {', '.join(WRAPPED_COMMANDS)}")
+    """Put a fault in place on a controller's disk, in place of the command's earlier one."""
     remove(faults_folder, command)
     folder = faults_folder / command
     folder.mkdir()

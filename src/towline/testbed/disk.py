@@ -6,12 +6,13 @@ A host's folder holds ``disk/`` (what survives a power cycle), ``settings`` (she
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from towline.testbed import (
     accounting,
     accounts,
     command_faults,
+    condor_conf,
+    gridengine_conf,
     prepared_database,
     slurm_conf,
     sshd_conf,
@@ -32,6 +35,8 @@ _FROM_THIS_MACHINE = (
     *("python3", "python3.11", "python3.12", "python3.13", "services", "shells", "skel"),
     *("ssl/certs/ca-certificates.crt", "ssl/openssl.cnf", "terminfo", "timezone"),
 )
+
+_FROM_TREE = (*_FROM_THIS_MACHINE, "condor", "default/gridengine")
 
 _NSSWITCH = "".join(
     f"{kind}: files\n"
@@ -69,27 +74,58 @@ class Keys:
     one_time_code: str
 
 
+@dataclass(frozen=True)
+class Base:
+    """What hosts are made of: this machine's Debian, or one in a root tree.
+
+    Args:
+        tree: empty for this machine.
+        etc: the part of ``/etc`` that every host gets.
+        system: the accounts of daemons.
+
+    """
+
+    tree: str
+    etc: Path
+    system: Mapping[str, accounts.SystemAccount]
+
+    def give(self, path: Path, account: str) -> None:
+        """Let a file belong to a daemon's account; to root where there is no such account."""
+        if account in self.system:
+            os.chown(path, self.system[account].uid, self.system[account].gid)
+
+
 class DiskWriter:
     """Writes all hosts' folders under one root folder.
 
     Args:
         hosts_folder: gets one folder a host.
         keys: the logins' secrets.
+        tree: the root tree of the clusters that are in one; empty when there are none.
 
     """
 
-    def __init__(self, hosts_folder: Path, keys: Keys) -> None:
+    def __init__(self, hosts_folder: Path, keys: Keys, tree: str = "") -> None:
         self._root = hosts_folder
         self._keys = keys
-        self._system = accounts.system_accounts()
-        self._etc = hosts_folder / "etc-of-every-host"
-        self._copy_etc()
+        self._machine = self._base("", "etc-of-every-host", _FROM_THIS_MACHINE)
+        self._tree = self._base(tree, "etc-of-the-tree", _FROM_TREE) if tree else self._machine
+
+    def _base(self, tree: str, name: str, files: Sequence[str]) -> Base:
+        base = Base(tree, self._root / name, accounts.system_accounts(Path(f"{tree}/etc/passwd")))
+        _copy_etc(Path(f"{tree}/etc"), base.etc, files)
+        return base
+
+    def _base_of(self, cluster: Cluster) -> Base:
+        return self._tree if cluster.in_tree else self._machine
 
     def write_gate(self, gate: Gate) -> None:
         """Write the bastion."""
         home = self._root / gate.name / "home"
         self._write_home(home, gate.user)
-        disk = self._host(gate.name, (gate.user,), hosts="", home=home, services=_SSHD)
+        disk = self._host(
+            self._machine, gate.name, (gate.user,), hosts="", home=home, services=_SSHD
+        )
         self._write_sshd(disk, gate.name, sshd_conf.sshd_config(gate))
 
     def write_cluster(self, cluster: Cluster, homes: Path) -> None:
@@ -114,36 +150,52 @@ class DiskWriter:
     def _write_controller(
         self, cluster: Cluster, homes: Path, hosts: str, munge_key: bytes
     ) -> None:
-        services = _SSHD + _MUNGED
-        services += accounting.services(cluster) if cluster.accounting else ""
-        services += _SLURMCTLD
-        disk = self._host(cluster.controller, cluster.users, hosts, homes, services)
-        self._write_munge_key(disk, munge_key)
+        base = self._base_of(cluster)
+        services = _SSHD + _master_services(cluster)
+        disk = self._host(base, cluster.controller, cluster.users, hosts, homes, services)
         self._write_sshd(disk, cluster.controller, sshd_conf.sshd_config(cluster))
-        etc = disk / "etc"
-        _write(etc / "one-time-code", self._keys.one_time_code, 0o600)
+        _write(disk / "etc/one-time-code", self._keys.one_time_code, 0o600)
         _write(disk / "usr-local/sbin/check-one-time-code", sshd_conf.CHECK_ONE_TIME_CODE, 0o755)
+        for command in command_faults.WRAPPED_COMMANDS[cluster.scheduler]:
+            _write(disk / "usr-local/bin" / command, command_faults.wrapper(command), 0o755)
+        self.faults_folder(cluster).mkdir(parents=True)
+        if cluster.scheduler == "slurm":
+            self._write_slurm(base, disk, cluster, munge_key)
+        elif cluster.scheduler == "gridengine":
+            gridengine_conf.write_var(disk, Path(base.tree), cluster)
+            for name, text in gridengine_conf.setup_files(cluster).items():
+                _write(disk / "etc/sge-setup" / name, text)
+        else:
+            _write_condor(base, disk, cluster, None, munge_key)
+
+    def _write_slurm(self, base: Base, disk: Path, cluster: Cluster, munge_key: bytes) -> None:
+        etc = disk / "etc"
+        _write_munge_key(base, disk, munge_key)
         _write(etc / "slurm/slurm.conf", slurm_conf.slurm_conf(cluster))
         _write(etc / "slurm/gres.conf", slurm_conf.gres_conf(cluster))
         _write(etc / "slurm/cgroup.conf", slurm_conf.CGROUP_CONF)
-        for command in command_faults.WRAPPED_COMMANDS:
-            _write(disk / "usr-local/bin" / command, command_faults.wrapper(command), 0o755)
-        self.faults_folder(cluster).mkdir(parents=True)
         if cluster.accounting:
             _write(etc / "mysql/my.cnf", accounting.MARIADB_CONF)
             _write(etc / "slurm/slurmdbd.conf", slurm_conf.slurmdbd_conf(cluster), 0o600)
-            self._give(etc / "slurm/slurmdbd.conf", "slurm")
+            base.give(etc / "slurm/slurmdbd.conf", "slurm")
             prepared_database.copy_to(disk / "var", cluster)
 
     def _write_node(
         self, cluster: Cluster, node: Node, homes: Path, hosts: str, munge_key: bytes
     ) -> None:
-        services = _MUNGED + _SLURMD.format(server=cluster.controller_lan_address)
-        disk = self._host(node.name, cluster.users, hosts, homes, services, node.gpus)
-        self._write_munge_key(disk, munge_key)
+        base = self._base_of(cluster)
+        services = _node_services(cluster)
+        disk = self._host(base, node.name, cluster.users, hosts, homes, services, node.gpus)
+        if cluster.scheduler == "slurm":
+            _write_munge_key(base, disk, munge_key)
+        elif cluster.scheduler == "gridengine":
+            gridengine_conf.write_var(disk, Path(base.tree), cluster)
+        else:
+            _write_condor(base, disk, cluster, node, munge_key)
 
     def _host(
         self,
+        base: Base,
         name: str,
         users: Sequence[User],
         hosts: str,
@@ -157,41 +209,20 @@ class DiskWriter:
             (disk / part).mkdir(parents=True)
         (disk / "root").chmod(0o700)
         (disk / "tmp").chmod(0o1777)
-        self._write_var(disk / "var")
+        _write_var(base, disk / "var")
         etc = disk / "etc"
-        shutil.copytree(self._etc, etc, symlinks=True)
-        _write(etc / "passwd", accounts.passwd_text(self._system, users))
-        _write(etc / "group", accounts.group_text(self._system, users))
-        _write(etc / "shadow", accounts.shadow_text(self._system, users), 0o640)
+        shutil.copytree(base.etc, etc, symlinks=True)
+        _write(etc / "passwd", accounts.passwd_text(base.system, users))
+        _write(etc / "group", accounts.group_text(base.system, users))
+        _write(etc / "shadow", accounts.shadow_text(base.system, users), 0o640)
         _write(etc / "hostname", name + "\n")
         _write(etc / "hosts", f"127.0.0.1 localhost\n{hosts}")
         settings = {"HOST": name, "HOME_FOLDER": str(home), "FAKE_GPUS": str(gpus)}
+        settings["TREE"] = base.tree
         text = "".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items())
         _write(folder / "settings", text)
         _write(folder / "services", services)
         return disk
-
-    def _write_var(self, var: Path) -> None:
-        for part in ("log/slurm", "log/munge", "lib/slurm/ctld", "lib/slurm/d", "lib/munge"):
-            (var / part).mkdir(parents=True)
-        for part in ("tmp", "spool", "cache"):
-            (var / part).mkdir()
-        (var / "tmp").chmod(0o1777)
-        (var / "run").symlink_to("/run")
-        (var / "lock").symlink_to("/run/lock")
-        for part in ("log/slurm", "lib/slurm", "lib/slurm/ctld"):
-            self._give(var / part, "slurm")
-        for part in ("log/munge", "lib/munge"):
-            self._give(var / part, "munge")
-            (var / part).chmod(0o700)
-
-    def _write_munge_key(self, disk: Path, key: bytes) -> None:
-        folder = disk / "etc/munge"
-        folder.mkdir(mode=0o700)
-        (folder / "munge.key").write_bytes(key)
-        (folder / "munge.key").chmod(0o400)
-        self._give(folder / "munge.key", "munge")
-        self._give(folder, "munge")
 
     def _write_sshd(self, disk: Path, name: str, config: str) -> None:
         folder = disk / "etc/ssh"
@@ -213,21 +244,69 @@ class DiskWriter:
         for path in (home, *home.rglob("*")):
             os.lchown(path, user.uid, user.uid)
 
-    def _give(self, path: Path, account: str) -> None:
-        os.chown(path, self._system[account].uid, self._system[account].gid)
 
-    def _copy_etc(self) -> None:
-        for name in _FROM_THIS_MACHINE:
-            source, target = Path("/etc") / name, self._etc / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_symlink():
-                target.symlink_to(source.readlink())
-            elif source.is_dir():
-                shutil.copytree(source, target, symlinks=True)
-            elif source.exists():
-                shutil.copy(source, target)
-        _write(self._etc / "nsswitch.conf", _NSSWITCH)
-        _write(self._etc / "resolv.conf", "")
+def _master_services(cluster: Cluster) -> str:
+    if cluster.scheduler == "gridengine":
+        return gridengine_conf.master_services()
+    if cluster.scheduler == "condor":
+        return condor_conf.services()
+    return _MUNGED + (accounting.services(cluster) if cluster.accounting else "") + _SLURMCTLD
+
+
+def _node_services(cluster: Cluster) -> str:
+    if cluster.scheduler == "gridengine":
+        return gridengine_conf.node_services()
+    if cluster.scheduler == "condor":
+        return condor_conf.services()
+    return _MUNGED + _SLURMD.format(server=cluster.controller_lan_address)
+
+
+def _write_condor(
+    base: Base, disk: Path, cluster: Cluster, node: Node | None, secret: bytes
+) -> None:
+    for name in condor_conf.FOLDERS:
+        (disk / "var" / name).mkdir(parents=True)
+        base.give(disk / "var" / name, condor_conf.ACCOUNT)
+    _write(disk / "etc/condor/passwords.d/POOL", hashlib.sha256(secret).hexdigest(), 0o600)
+    _write(disk / "etc/condor/config.d/50-testbed", condor_conf.condor_config(cluster, node))
+
+
+def _write_var(base: Base, var: Path) -> None:
+    for part in ("log/slurm", "log/munge", "lib/slurm/ctld", "lib/slurm/d", "lib/munge"):
+        (var / part).mkdir(parents=True)
+    for part in ("tmp", "spool", "cache"):
+        (var / part).mkdir()
+    (var / "tmp").chmod(0o1777)
+    (var / "run").symlink_to("/run")
+    (var / "lock").symlink_to("/run/lock")
+    for part in ("log/slurm", "lib/slurm", "lib/slurm/ctld"):
+        base.give(var / part, "slurm")
+    for part in ("log/munge", "lib/munge"):
+        base.give(var / part, "munge")
+        (var / part).chmod(0o700)
+
+
+def _write_munge_key(base: Base, disk: Path, key: bytes) -> None:
+    folder = disk / "etc/munge"
+    folder.mkdir(mode=0o700)
+    (folder / "munge.key").write_bytes(key)
+    (folder / "munge.key").chmod(0o400)
+    base.give(folder / "munge.key", "munge")
+    base.give(folder, "munge")
+
+
+def _copy_etc(source: Path, target: Path, names: Sequence[str]) -> None:
+    for name in names:
+        there, here = source / name, target / name
+        here.parent.mkdir(parents=True, exist_ok=True)
+        if there.is_symlink():
+            here.symlink_to(there.readlink())
+        elif there.is_dir():
+            shutil.copytree(there, here, symlinks=True)
+        elif there.exists():
+            shutil.copy(there, here)
+    _write(target / "nsswitch.conf", _NSSWITCH)
+    _write(target / "resolv.conf", "")
 
 
 def make_key(path: Path, comment: str) -> None:

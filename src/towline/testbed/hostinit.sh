@@ -16,13 +16,21 @@ mount -t tmpfs -o mode=755,size=16m testbed-root "$root"
 cd "$root"
 mkdir usr etc var root opt home tmp run proc sys dev srv mnt .old
 for name in bin sbin lib lib32 lib64; do
-    if [ -e "/usr/$name" ]; then ln -s "usr/$name" "$name"; fi
+    if [ -e "$TREE/usr/$name" ]; then ln -s "usr/$name" "$name"; fi
 done
-mount --bind /usr usr
+mount --bind "$TREE/usr" usr
 mount -o remount,bind,ro usr
 mount --bind "$folder/disk/usr-local" usr/local
 for name in etc var root opt tmp; do mount --bind "$folder/disk/$name" "$name"; done
 mount --bind "$HOME_FOLDER" home
+# The tests' Apptainer, where scripts/setup_apptainer has fetched it.
+apptainer=var/cache/towline-testbed/apptainer
+if [ -x "/$apptainer/bin/apptainer" ]; then
+    mkdir -p "$apptainer"
+    mount --bind "/$apptainer" "$apptainer"
+    mount -o remount,bind,ro "$apptainer"
+    ln -sf "/$apptainer/bin/apptainer" usr/local/bin/apptainer
+fi
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys 2>/dev/null || :
 

@@ -12,12 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from towline.errors import TestbedError
 from towline.testbed import control, requirements
+from towline.testbed.root_tree import root_tree
+from towline.testbed.spec import testbed_of
 
 BOOT_LIMIT = 240.0  # seconds; the supervisor's own limits are shorter and say more
 END_LIMIT = 15.0  # seconds for the processes of a killed testbed to end
@@ -26,12 +28,18 @@ _SOURCES = Path(__file__).parents[2]
 
 
 def start(
-    folder: Path, *, accounting: bool | None, end_with: int | None, progress: Callable[[str], None]
+    folder: Path,
+    *,
+    clusters: Sequence[str],
+    accounting: bool | None,
+    end_with: int | None,
+    progress: Callable[[str], None],
 ) -> subprocess.Popen[str]:
     """Boot a testbed and return once every node of it is idle.
 
     Args:
         folder: its state folder; absent, empty, or left by a testbed that has ended.
+        clusters: their names.
         accounting: run slurmdbd and MariaDB on the cloud cluster; None: if they are installed.
         end_with: the testbed ends when this process (its number) ends, however that happens.
         progress: told what is done next.
@@ -49,9 +57,13 @@ def start(
         raise TestbedError("testbed", "; ".join(missing), requirements.install_line(needed))
     if accounting is None:
         accounting = not requirements.missing_packages(accounting=True)
+    options: dict[str, Any] = {"folder": str(folder), "clusters": list(clusters)}
+    options["accounting"] = accounting
+    in_tree = any(cluster.in_tree for cluster in testbed_of(clusters).clusters)
+    options["tree"] = str(root_tree(progress)) if in_tree else ""
     with _watched(end_with) as parent:
         _take_folder(folder)
-        process = _start_supervisor(folder, accounting, parent)
+        process = _start_supervisor(folder, options, parent)
     try:
         _wait_ready(process, folder, progress)
     except BaseException:
@@ -78,8 +90,10 @@ def _watched(pid: int | None) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def _start_supervisor(folder: Path, accounting: bool, parent: int | None) -> subprocess.Popen[str]:
-    options = {"folder": str(folder), "accounting": accounting, "parent": parent}
+def _start_supervisor(
+    folder: Path, options: dict[str, Any], parent: int | None
+) -> subprocess.Popen[str]:
+    options = {**options, "parent": parent}
     namespaces = ["--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
     supervisor = [sys.executable, "-m", "towline.testbed.supervisor", json.dumps(options)]
     sources = os.pathsep.join(filter(None, [str(_SOURCES), os.environ.get("PYTHONPATH")]))

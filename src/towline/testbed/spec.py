@@ -1,8 +1,12 @@
-"""What the testbed consists of: two clusters, their hosts and users, and a bastion."""
+"""What the testbed consists of: clusters, their hosts and users, and a bastion."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
+
+SchedulerName = Literal["slurm", "gridengine", "condor"]
 
 WORKSPACE_ADDRESS = "10.77.0.2"
 ROUTER_FOR_WORKSPACE = "10.77.0.1"
@@ -29,7 +33,7 @@ class User:
 
 @dataclass(frozen=True)
 class Node:
-    """A compute node: runs slurmd and nothing else."""
+    """A compute node: runs the scheduler's daemon and nothing else."""
 
     name: str
     address: str
@@ -40,7 +44,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Slurm cluster: one controller and its nodes behind it.
+    """A cluster: one controller and its nodes behind it.
 
     Args:
         name: also the SSH alias.
@@ -51,6 +55,8 @@ class Cluster:
         forwarding: False forbids every kind of forwarding in sshd.
         enforces_limits: refuse a job beyond its partition's limits at once; else it waits for ever.
         accounting: run MariaDB and slurmdbd on the controller.
+        scheduler: which one.
+        in_tree: its hosts are Debian 13's, in a root tree of their own; else this machine's.
 
     """
 
@@ -62,6 +68,8 @@ class Cluster:
     forwarding: bool = True
     enforces_limits: bool = False
     accounting: bool = False
+    scheduler: SchedulerName = "slurm"
+    in_tree: bool = False
 
     controller_lan_address = f"{LAN_OF_EVERY_CLUSTER}.1"
 
@@ -142,6 +150,51 @@ CLOUD = Cluster(
 )
 
 
-def two_clusters(accounting: bool = False) -> Spec:
-    """Return the testbed's two clusters; with ``accounting`` the cloud one runs slurmdbd."""
-    return Spec(clusters=(ONPREM, replace(CLOUD, accounting=accounting)))
+SGE = Cluster(
+    name="sge",
+    position=2,
+    users=(User("grace", 3001), User("other", 3002)),
+    nodes=(
+        Node("sge-n1", f"{LAN_OF_EVERY_CLUSTER}.11"),
+        Node("sge-n2", f"{LAN_OF_EVERY_CLUSTER}.12", gpus=2),
+    ),
+    scheduler="gridengine",
+    in_tree=True,
+)
+
+CONDOR = Cluster(
+    name="condor",
+    position=3,
+    users=(User("carl", 4001), User("other", 4002)),
+    nodes=(
+        Node("condor-n1", f"{LAN_OF_EVERY_CLUSTER}.11"),
+        Node("condor-n2", f"{LAN_OF_EVERY_CLUSTER}.12"),
+    ),
+    scheduler="condor",
+    in_tree=True,
+)
+
+SLURM24 = Cluster(
+    name="slurm24",
+    position=4,
+    users=(User("sally", 6001), User("other", 6002)),
+    nodes=(
+        Node("slurm24-n1", f"{LAN_OF_EVERY_CLUSTER}.11"),
+        Node("slurm24-n2", f"{LAN_OF_EVERY_CLUSTER}.12", gpus=1),
+    ),
+    in_tree=True,
+)
+
+CLUSTERS = {cluster.name: cluster for cluster in (ONPREM, CLOUD, SGE, CONDOR, SLURM24)}
+USUAL_CLUSTERS = (ONPREM.name, CLOUD.name)
+
+
+def testbed_of(names: Sequence[str] = USUAL_CLUSTERS, accounting: bool = False) -> Spec:
+    """Return a testbed of these clusters; with ``accounting`` the cloud one runs slurmdbd.
+
+    Raises:
+        KeyError: there is no cluster of that name.
+
+    """
+    chosen = [CLUSTERS[name] for name in names]
+    return Spec(clusters=tuple(replace(c, accounting=accounting and c == CLOUD) for c in chosen))

@@ -25,7 +25,7 @@ from towline.testbed.disk import DiskWriter, Keys, make_key
 from towline.testbed.network import Network
 from towline.testbed.relay_process import RelayProcess
 from towline.testbed.simulated_host import SimulatedHost
-from towline.testbed.spec import Cluster, Spec, two_clusters
+from towline.testbed.spec import Cluster, Spec, testbed_of
 
 Say = Callable[[str], None]
 
@@ -36,13 +36,15 @@ class Supervisor:
     Args:
         folder: the testbed's state folder; only its ``workspace`` part and sockets outlive it.
         spec: what to build.
+        tree: the root tree of clusters that are in one; empty when there are none.
         log: standard error of what has no log of its own.
 
     """
 
-    def __init__(self, folder: Path, spec: Spec, log: BinaryIO) -> None:
+    def __init__(self, folder: Path, spec: Spec, tree: str, log: BinaryIO) -> None:
         self._folder = folder
         self._spec = spec
+        self._tree = tree
         self._log = log
         self._hosts: dict[str, SimulatedHost] = {}
         self._clusters: dict[str, ClusterCare] = {}
@@ -129,7 +131,8 @@ class Supervisor:
         hosts_folder = self._folder / "hosts"
         mounts.mount_memory_disk(hosts_folder, mounts.HOSTS_SIZE)
         code = f"{secrets.randbelow(10**6):06}"
-        disks = DiskWriter(hosts_folder, Keys((workspace / "id_ed25519.pub").read_text(), code))
+        keys = Keys((workspace / "id_ed25519.pub").read_text(), code)
+        disks = DiskWriter(hosts_folder, keys, self._tree)
         homes = {}
         for cluster in self._spec.clusters:
             homes[cluster.name] = self._folder / "homes" / cluster.name
@@ -175,7 +178,10 @@ def main() -> None:
         to_starter.write(json.dumps(news) + "\n")
 
     supervisor = Supervisor(
-        Path(options["folder"]), two_clusters(options["accounting"]), sys.stderr.buffer
+        Path(options["folder"]),
+        testbed_of(options["clusters"], options["accounting"]),
+        options["tree"],
+        sys.stderr.buffer,
     )
     try:
         supervisor.boot(lambda text: tell(progress=text))

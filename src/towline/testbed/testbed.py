@@ -16,10 +16,24 @@ from towline.testbed.command_faults import CommandFault
 from towline.testbed.network import WORKSPACE
 from towline.testbed.requirements import Way, search_path, way
 from towline.testbed.simulated_host import PATH
-from towline.testbed.spec import Cluster, Gate, two_clusters
+from towline.testbed.spec import (
+    CLUSTERS,
+    USUAL_CLUSTERS,
+    Cluster,
+    Gate,
+    SchedulerName,
+    testbed_of,
+)
 
 # What Slurm says when the job may or may not have been made.
 LOST_ANSWER = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+
+
+_PARTITIONS: dict[SchedulerName, tuple[str, ...]] = {
+    "slurm": ("compute", "gpu"),
+    "gridengine": ("compute",),
+    "condor": ("pool",),
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,7 @@ class ClusterInfo:
         address: the controller as the workspace sees it.
         inside_address: the controller as the nodes see it.
         partitions: names of the partitions, the default one first.
+        scheduler: ``slurm``, ``gridengine`` or ``condor``; the type of its definition.
 
     """
 
@@ -48,6 +63,7 @@ class ClusterInfo:
     address: str
     inside_address: str
     partitions: tuple[str, ...] = ("compute", "gpu")
+    scheduler: SchedulerName = "slurm"
 
     @property
     def alias(self) -> str:
@@ -74,7 +90,7 @@ class Fault:
 
 
 class Testbed:
-    """Two real Slurm clusters, ``onprem`` and ``cloud``, on this Linux machine.
+    """Real clusters on this Linux machine: two with Slurm, ``onprem`` and ``cloud``, unless said.
 
     As a context manager it boots on entering (1 to 4 seconds) and leaves nothing. Faults take
     effect when called; used in a ``with`` statement they are healed at its end.
@@ -85,6 +101,8 @@ class Testbed:
             0.3 to 1 second and 100 MB of memory; the first time on a machine 3 seconds more.
         die_with_parent: end with this process, even by ``kill -9``.
         end_with: end with the process of this number instead.
+        clusters: of ``onprem``, ``cloud``, ``sge`` (Grid Engine), ``condor`` (HTCondor) and
+            ``slurm24`` (Slurm 24.11); the last three need a root tree, which is made once.
         progress: told what is done next while booting.
 
     """
@@ -98,10 +116,17 @@ class Testbed:
         die_with_parent: bool = True,
         progress: Callable[[str], None] | None = None,
         end_with: int | None = None,
+        clusters: Sequence[str] = USUAL_CLUSTERS,
     ) -> None:
+        if unknown := sorted(set(clusters) - set(CLUSTERS)):
+            raise TestbedError(
+                f"testbed: {', '.join(unknown)}",
+                f"no such cluster; there are {', '.join(CLUSTERS)}",
+            )
         self.folder = Path(state_folder).absolute()
-        self.gate: Gate = two_clusters().gate
-        self.clusters = {c.name: _info(c) for c in two_clusters().clusters}
+        self._spec = testbed_of(clusters)
+        self.gate: Gate = self._spec.gate
+        self.clusters = {c.name: _info(c) for c in self._spec.clusters}
         self._accounting = accounting
         self._end_with = os.getpid() if die_with_parent and end_with is None else end_with
         self._progress = progress or (lambda _: None)
@@ -115,9 +140,10 @@ class Testbed:
             TestbedError: there is none.
 
         """
-        testbed = cls(state_folder)
-        control.supervisor_pid(testbed.folder)
-        return testbed
+        folder = Path(state_folder).absolute()
+        control.supervisor_pid(folder)
+        there = control.ask(folder, "status")["clusters"]
+        return cls(folder, clusters=tuple(there))
 
     def __enter__(self) -> Testbed:
         self.up()
@@ -135,6 +161,7 @@ class Testbed:
         """
         self._process = launch.start(
             self.folder,
+            clusters=tuple(self.clusters),
             accounting=self._accounting,
             end_with=self._end_with,
             progress=self._progress,
@@ -158,7 +185,7 @@ class Testbed:
     @property
     def hosts(self) -> tuple[str, ...]:
         """Names of the simulated hosts."""
-        return two_clusters().hosts
+        return self._spec.hosts
 
     def status(self) -> dict[str, Any]:
         """Return which hosts have power and which faults are in effect."""
@@ -378,4 +405,6 @@ def _info(cluster: Cluster) -> ClusterInfo:
         nodes=tuple(n.name for n in cluster.nodes),
         address=cluster.address,
         inside_address=cluster.controller_lan_address,
+        partitions=_PARTITIONS[cluster.scheduler],
+        scheduler=cluster.scheduler,
     )

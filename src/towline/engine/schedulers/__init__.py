@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from towline.clusters import ClusterFacts
 from towline.engine.scheduler import Scheduler
+from towline.engine.schedulers.condor import Condor
+from towline.engine.schedulers.gridengine import GridEngine
 from towline.engine.schedulers.lsf import Lsf
 from towline.engine.schedulers.pbs import PbsPro
 from towline.engine.schedulers.slurm import Slurm
@@ -15,6 +17,8 @@ SCHEDULERS: dict[str, Callable[[ClusterFacts], Scheduler]] = {
     "lsf": Lsf,
     "pbs": PbsPro,
     "slurm": Slurm,
+    "gridengine": GridEngine,
+    "condor": Condor,
     "torque": Torque,
 }
 """By the name that cluster types, ``ClusterFacts.scheduler`` and ``provider`` use."""

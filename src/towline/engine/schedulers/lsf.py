@@ -52,6 +52,7 @@ class Lsf:
     name = "lsf"
     submit_command = "bsub"
     cancel_command = "bkill"
+    settle_seconds = 0.0
 
     def __init__(self, facts: ClusterFacts | None = None) -> None:
         self._path = path_line(facts, "bsub") if facts else ""

@@ -68,6 +68,7 @@ class PbsFamily:
     name: str
     submit_command = "qsub"
     cancel_command = "qdel"
+    settle_seconds = 0.0
     history_option = ""
     """With it, ``qstat -f`` speaks of ended jobs too."""
     states: Mapping[str, Meaning]

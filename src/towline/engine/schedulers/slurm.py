@@ -55,6 +55,7 @@ class Slurm:
     name = "slurm"
     submit_command = "sbatch"
     cancel_command = "scancel"
+    settle_seconds = 0.0
 
     def __init__(self, facts: ClusterFacts | None = None) -> None:
         self._path = path_line(facts, "sbatch") if facts else ""
