@@ -11,8 +11,8 @@ from towline.engine.definitions.talk_keys import IGNORED_TALK_KEYS, TALK_KEYS
 
 KEY_GROUPS = {
     "Where the workers run": "cluster provider partition account qos constraint reservation",
-    "What a block is": "nodes walltime exclusive cores_per_node mem_per_node gpus_per_node gres "
-    "scheduler_options",
+    "What a block is": "nodes walltime exclusive cores_per_node mem_per_node gpus_per_node gres mpi "
+    "mpi_apps scheduler_options",
     "Workers on a node": "tasks_per_node cores_per_worker mem_per_worker accelerators prefetch",
     "How many blocks": "init_blocks min_blocks max_blocks parallelism",
     "Environment": "environment env_spec env_update env_transport env_parsl packages exclude include python prefix conda_env conda_dir modules "

@@ -65,8 +65,8 @@ def add(
         str | None, typer.Option(help="Controller: host name, address or Host of ~/.ssh/config.")
     ] = None,
     type: Annotated[  # noqa: A002 - the file's word
-        Literal["slurm", "ssh", "local"],
-        typer.Option(help="slurm; ssh: a host without scheduler; local: this machine."),
+        Literal["slurm", "pbs", "torque", "lsf", "ssh", "local"],
+        typer.Option(help="Its scheduler; ssh: a host without one; local: this machine."),
     ] = "slurm",
     user: Annotated[str | None, typer.Option(help="User on the controller.")] = None,
     port: Annotated[int | None, typer.Option(help="SSH port of the controller.")] = None,
@@ -324,7 +324,8 @@ def import_ssh_config(
         Path | None, typer.Option(help="SSH configuration in place of ~/.ssh/config.")
     ] = None,
     type: Annotated[  # noqa: A002 - the file's word
-        Literal["slurm", "ssh"], typer.Option(help="Type of the new clusters.")
+        Literal["slurm", "pbs", "torque", "lsf", "ssh"],
+        typer.Option(help="Type of the new clusters."),
     ] = "slurm",
     json: JsonOption = False,
 ) -> None:

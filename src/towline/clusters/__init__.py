@@ -8,11 +8,13 @@ from towline.clusters.doctor import examine
 from towline.clusters.facts import ClusterFacts, Partition
 from towline.clusters.facts_cache import forget_facts, load_facts, recall_facts
 from towline.clusters.probe import probe
+from towline.clusters.schedulers import SUBMIT_COMMANDS
 from towline.clusters.shell import LocalShell, Shell, connect
 from towline.clusters.ssh_hosts import SshHost, chosen, ssh_hosts
 from towline.clusters.store import ClusterStore, define
 
 __all__ = [
+    "SUBMIT_COMMANDS",
     "CheckStep",
     "ClusterDefinition",
     "ClusterFacts",

@@ -10,11 +10,13 @@ from towline.clusters import _check_node, _check_reach, _check_scheduler, _check
 from towline.clusters._visit import Finding, Visit
 from towline.clusters.check_step import CheckStep, Status
 from towline.clusters.definition import ClusterDefinition
+from towline.clusters.schedulers import SUBMIT_COMMANDS
 from towline.clusters.shell import Shell, connect
 from towline.errors import TowlineError
 
-ALL_TYPES = frozenset({"slurm", "ssh", "local"})
-BY_SSH = frozenset({"slurm", "ssh"})
+BY_SCHEDULER = frozenset(SUBMIT_COMMANDS)
+BY_SSH = BY_SCHEDULER | {"ssh"}
+ALL_TYPES = BY_SSH | {"local"}
 BY_SLURM = frozenset({"slurm"})
 
 
@@ -44,9 +46,9 @@ STEPS = (
     _Step("folder and disk", _SYSTEM.look_at_home, ("system",)),
     _Step("Python for link", _SYSTEM.look_at_agent_python, ("system",), BY_SSH),
     _Step("Python for apps", _SYSTEM.look_at_worker_python, ("system",)),
-    _Step("scheduler", _SCHEDULER.look_at_scheduler, ("system",), BY_SLURM),
-    _Step("partitions", _SCHEDULER.look_at_partitions, ("scheduler",), BY_SLURM),
-    _Step("address for nodes", _SCHEDULER.look_at_node_address, ("system",), BY_SLURM),
+    _Step("scheduler", _SCHEDULER.look_at_scheduler, ("system",), BY_SCHEDULER),
+    _Step("partitions", _SCHEDULER.look_at_partitions, ("scheduler",), BY_SCHEDULER),
+    _Step("address for nodes", _SCHEDULER.look_at_node_address, ("system",), BY_SCHEDULER),
     _Step(
         "link",
         _NODE.look_at_link,

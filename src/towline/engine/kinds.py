@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from towline.clusters import ClusterDefinition
+from towline.clusters import SUBMIT_COMMANDS, ClusterDefinition
 from towline.engine.definitions import ExecutorDefinition
 from towline.errors import DefinitionError
 
-ProviderKind = Literal["slurm", "controller", "local"]
+_BY_TYPE = {**{name: name for name in SUBMIT_COMMANDS}, "ssh": "controller", "local": "local"}
+"""Type of a cluster -> where its workers run unless the definition says otherwise."""
 
-_BY_TYPE: dict[str, ProviderKind] = {"slurm": "slurm", "ssh": "controller", "local": "local"}
 
-
-def provider_kind(wanted: ExecutorDefinition, cluster: ClusterDefinition) -> ProviderKind:
+def provider_kind(wanted: ExecutorDefinition, cluster: ClusterDefinition) -> str:
     """Return what the definition says, or what the cluster's type implies.
 
     Raises:
@@ -21,7 +18,8 @@ def provider_kind(wanted: ExecutorDefinition, cluster: ClusterDefinition) -> Pro
 
     """
     kind = _BY_TYPE[cluster.type] if wanted.provider == "auto" else wanted.provider
-    if (kind == "local") != (cluster.type == "local"):
+    other = kind in SUBMIT_COMMANDS and kind != cluster.type
+    if other or (kind == "local") != (cluster.type == "local"):
         raise DefinitionError(
             f"executor on cluster {cluster.name}",
             f"provider {kind} does not go with a cluster of type {cluster.type}",

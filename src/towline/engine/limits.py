@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import difflib
 
-from towline.clusters import ClusterDefinition, ClusterFacts, Partition
+from towline.clusters import SUBMIT_COMMANDS, ClusterDefinition, ClusterFacts, Partition
 from towline.engine.definitions import ExecutorDefinition
+from towline.engine.scheduler_keys import check_keys
 from towline.errors import DefinitionError, SchedulerMissing, SubmitRefused
 
 
-def check_limits(
-    label: str, wanted: ExecutorDefinition, definition: ClusterDefinition, facts: ClusterFacts
+def check_request(
+    label: str,
+    wanted: ExecutorDefinition,
+    definition: ClusterDefinition,
+    facts: ClusterFacts,
+    kind: str,
 ) -> None:
-    """Check scheduler, partition, nodes and walltime against what the probe saw.
+    """Check scheduler, keys, partition, nodes and walltime against what the probe saw.
 
     What the probe could not observe is not checked: the scheduler has the last word.
 
+    Args:
+        kind: of provider.
+
     Raises:
-        SchedulerMissing: there is no ``sbatch``.
-        DefinitionError: no such partition.
+        SchedulerMissing: its submit command is not there.
+        DefinitionError: the scheduler has no such thing, or no such partition.
         SubmitRefused: the partition does not give that much.
 
     """
     thing = f"{definition.name}/{label}"
-    if "sbatch" not in facts.tools and "tools" not in facts.unknown:
+    check_keys(thing, kind, wanted, facts)
+    if kind not in SUBMIT_COMMANDS:
+        return
+    command = SUBMIT_COMMANDS[kind]
+    if command not in facts.tools and "tools" not in facts.unknown:
         raise SchedulerMissing(
             f"cluster {definition.name}",
-            "sbatch is not on the PATH of a log-in there",
+            f"{command} is not on the PATH of a log-in there",
             f"towline cluster check {definition.name}; for a host without a scheduler: type: ssh",
         )
     if not facts.partitions:

@@ -12,7 +12,7 @@ from towline.engine.definitions import ExecutorDefinition
 from towline.engine.environment_request import environment_request
 from towline.engine.kinds import provider_kind
 from towline.engine.ledger import Ledger, Report
-from towline.engine.limits import check_limits
+from towline.engine.limits import check_request
 from towline.engine.site import Site, Tenant
 from towline.environments import Environment, EnvironmentRequest, preflight, realise
 from towline.errors import HostUnreachable, InterpreterMissing
@@ -42,8 +42,7 @@ def open_site(
     facts = load_facts(definition, connection)
     report("cluster_connected", cluster=cluster, seconds=round(time.monotonic() - started, 3))
     for label, wanted in executors.items():
-        if provider_kind(wanted, definition) == "slurm":
-            check_limits(label, wanted, definition, facts)
+        check_request(label, wanted, definition, facts, provider_kind(wanted, definition))
     if not (definition.address or facts.node_address):
         raise HostUnreachable(
             f"cluster {cluster}",
@@ -81,7 +80,7 @@ def _prepare(
         site.start_link(next(iter(environments.values())).python)
     for label, wanted in executors.items():
         site.admit(label, Tenant(wanted, environments[label]))
-        if wanted.preflight == "compute" and provider_kind(wanted, site.definition) == "slurm":
+        if wanted.preflight == "compute" and site.definition.type == "slurm":
             site.try_on_node(label)
 
 

@@ -13,11 +13,11 @@ class PlacementKeys(BaseModel):
     """Where workers run, and the resources of a block."""
 
     cluster: OneLine = Field(description="Name of the cluster; `local` is this machine.")
-    provider: Literal["auto", "slurm", "controller", "local"] = Field(
+    provider: Literal["auto", "slurm", "pbs", "torque", "lsf", "controller", "local"] = Field(
         "auto",
-        description="Where workers run: `slurm` on nodes, in batch jobs; `controller` on the "
-        "controller itself, without the scheduler; `local` on this machine. `auto` follows the "
-        "cluster's type.",
+        description="Where workers run: on nodes, in jobs of the scheduler named; `controller`: on "
+        "the controller itself, without the scheduler; `local` on this machine. `auto` follows "
+        "the cluster's type.",
     )
     partition: OneLine | None = Field(None, description="Partition (queue); default: the site's.")
     nodes: int = Field(1, ge=1, description="Nodes in a block (one batch job).")
@@ -29,6 +29,14 @@ class PlacementKeys(BaseModel):
     gpus_per_node: int | None = Field(None, ge=1, description="GPUs to ask for on a node.")
     accelerators: int | tuple[str, ...] = Field(
         (), description="GPUs to pin workers to, one each: a number or a list of names."
+    )
+    mpi: Literal["srun", "mpiexec", "aprun"] | None = Field(
+        None,
+        description="Apps start MPI programs on the block's nodes with this launcher; Parsl's "
+        "MPIExecutor gives each app its nodes.",
+    )
+    mpi_apps: int | None = Field(
+        None, ge=1, description="MPI apps at once in a block, at most; default: one a node."
     )
     gres: OneLine | None = Field(None, description="Slurm GRES, such as `gpu:2`.")
     walltime: Walltime = Field("00:30:00", description="Time limit of a block, [DAYS-]HH:MM:SS.")

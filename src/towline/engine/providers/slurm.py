@@ -57,6 +57,10 @@ def slurm_provider(site: Site, label: str, wanted: ExecutorDefinition) -> SlurmO
         walltime=hours(wanted.walltime_minutes),
         scheduler_options="\n".join(directives),
         worker_init="\n".join(wanted.worker_init),
-        launcher=SrunOnCluster(f"{site.folder}/jobs") if wanted.nodes > 1 else SimpleLauncher(),
+        launcher=(
+            SrunOnCluster(f"{site.folder}/jobs")
+            if wanted.nodes > 1 and not wanted.mpi
+            else SimpleLauncher()
+        ),
         **block_options(wanted),
     )
