@@ -58,7 +58,7 @@ def archive_of(layer: Layer, report: Report) -> Archive:
     path = folder / f"{layer.archive}.tar.gz"
     if (built := _read(path)) is not None:
         return built
-    with _lock(folder / f"{layer.archive}.lock"):
+    with exclusive(folder / f"{layer.archive}.lock"):
         if (built := _read(path)) is not None:
             return built
         report("environment", state="building", key=layer.name)
@@ -146,7 +146,8 @@ def _read(path: Path) -> Archive | None:
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock file: who builds the same thing at the same time waits here."""
     with path.open("w") as file:
         with suppress(OSError):  # some file systems cannot lock; it only saves work twice done
             fcntl.flock(file, fcntl.LOCK_EX)

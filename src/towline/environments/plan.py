@@ -21,7 +21,8 @@ from towline.environments.request import EnvironmentRequest
 INTERPRETER = "python-"
 PACKAGES = "packages-"
 TOOL = "tool-"
-SHARED = (INTERPRETER, PACKAGES, TOOL)
+IMAGE = "image-"
+SHARED = (INTERPRETER, PACKAGES, TOOL, IMAGE)
 """How the names of layers begin that several environments stand on."""
 
 
@@ -52,11 +53,26 @@ class Layer:
 
 
 @dataclass(frozen=True)
+class OwnWayLayer:
+    """A folder on the cluster that is filled in its kind's own way."""
+
+    name: str
+    """Folder below the folder of environments; named by content."""
+    bring: Callable[[Connection, str, str, Report], None]
+    """Fill it and switch it in: takes the connection, the folder of environments, the cluster's
+    name and the report. Raises as `push` does."""
+    fits: Callable[[], None] = lambda: None
+    """Raise EnvironmentFault when it cannot run there; asked before anything is made."""
+    only_for: str = ""
+    """As in `Layer`."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """An environment, and the layers that must be there first."""
 
     environment: Environment
-    layers: tuple[Layer, ...] = ()
+    layers: tuple[Layer | OwnWayLayer, ...] = ()
     """In the order of their need; the last one is the environment's own folder."""
     lock: Lock | None = None
     """What the request came to, as it is stored; None: the kind has none."""

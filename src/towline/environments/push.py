@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from towline.environments.archive import Archive
 from towline.environments.cluster_side import Connection, Report, marked, program
@@ -39,6 +40,28 @@ class Pushed:
     """What the new Python said of itself, as JSON; empty when it was not asked."""
 
 
+@dataclass(frozen=True)
+class Cargo:
+    """Bytes that fill a folder on the cluster, and how they are taken in there."""
+
+    name: str
+    """Of the folder."""
+    path: Path
+    need_kb: int
+    """What it takes there, in KiB."""
+    files: int
+    take: str
+    """sh text that puts them into the new folder; see ``push.sh``."""
+    finish: str = ""
+    """sh text run in the new folder; fails when it is of no use."""
+    keep: str = ":"
+    """sh text run there when they did not arrive whole."""
+    offset: int = 0
+    """Bytes that are there already."""
+    advice: str = ""
+    """What to do when `finish` fails; empty: to send the workspace's interpreter along."""
+
+
 def push(
     layer: Layer,
     archive: Archive,
@@ -70,43 +93,70 @@ def push(
         EnvironmentBuildFailed: the new folder is of no use there, or cannot be written.
 
     """
-    need_kb = archive.unpacked_bytes // 1024 + archive.files * BLOCK_KB
+    cargo = Cargo(
+        name=layer.name,
+        path=archive.path,
+        need_kb=archive.unpacked_bytes // 1024 + archive.files * BLOCK_KB,
+        files=archive.files,
+        take=program("take_archive"),
+        finish=layer.finish,
+        advice=layer.advice,
+    )
+    return push_cargo(cargo, connection, root, cluster, report, variables)
+
+
+def push_cargo(
+    cargo: Cargo,
+    connection: Connection,
+    root: str,
+    cluster: str,
+    report: Report,
+    variables: Mapping[str, str] | None = None,
+) -> Pushed:
+    """Bring bytes to the cluster and switch in the folder that they fill; as `push`."""
     exports = (f"export {name}={shlex.quote(v)}\n" for name, v in (variables or {}).items())
     text = "".join(exports) + program(
         "push",
         root=root,
-        name=layer.name,
-        need_kb=str(need_kb),
-        need_files=str(archive.files),
+        name=cargo.name,
+        need_kb=str(cargo.need_kb),
+        need_files=str(cargo.files),
         silence=str(SILENCE_SECONDS),
-        finish=layer.finish or ":",
+        take=cargo.take,
+        keep=cargo.keep,
+        finish=cargo.finish or ":",
     )
     head = text.encode()
     # One line that every login shell reads alike, csh and fish included; it takes the program from
-    # stdin byte by byte, so that what follows is left for tar.
+    # stdin byte by byte, so that what follows is left for the taker.
     command = f"exec sh -c 'eval \"$(dd bs=1 count={len(head)} 2>/dev/null)\"'"
     answered = stream(
         connection.argv(command),
         head,
-        archive.path,
+        cargo.path,
         thing=f"cluster {cluster}",
         silence=SILENCE_SECONDS,
-        progress=_Progress(layer.name, archive.packed_bytes, report),
+        progress=_Progress(cargo, report),
+        offset=cargo.offset,
     )
     answer = marked(answered.stdout)
+    for note in answer.get("note", []):
+        report("note", text=note)
     if "installed" in answer or "already" in answer:
         return Pushed("installed" in answer, "".join(answer["python"][:1]))
-    raise _why(answer, answered, archive, need_kb, root, cluster, layer.advice)
+    raise _why(answer, answered, cargo, root, cluster)
 
 
 class _Progress:
     """Reports bytes done, a few times a second at most."""
 
-    def __init__(self, key: str, total: int, report: Report) -> None:
-        self.key, self.total, self.report = key, total, report
+    def __init__(self, cargo: Cargo, report: Report) -> None:
+        self.key, self.report = cargo.name, report
+        self.offset, self.total = cargo.offset, cargo.path.stat().st_size
         self._next = 0.0
 
-    def __call__(self, done: int) -> None:
+    def __call__(self, sent: int) -> None:
+        done = self.offset + sent
         now = time.monotonic()
         if now >= self._next or done >= self.total:
             self._next = now + 0.25
@@ -116,19 +166,17 @@ class _Progress:
 def _why(
     answer: dict[str, list[str]],
     answered: Streamed,
-    archive: Archive,
-    need_kb: int,
+    cargo: Cargo,
     root: str,
     cluster: str,
-    advice: str = "",
 ) -> TowlineError:
     thing = f"cluster {cluster}"
     reason, _, detail = "".join(answer.get("refused", [])[:1]).partition(" ")
     said = " / ".join(answer.get("said", [])).strip()
-    lower = detail.lower()
+    lower = f"{detail} {''.join(answer.get('why', []))} {said}".lower()
     free_it = f"free some space there, or set another root; towline env gc {cluster} may help"
     if reason in ("space", "files") or "no space left" in lower or "quota" in lower:
-        takes = f"{need_kb // 1024 + 1} MiB in {archive.files} files"
+        takes = f"{cargo.need_kb // 1024 + 1} MiB in {cargo.files} files"
         left = {"space": f"{_mib(detail)} MiB free", "files": f"{detail} inodes free"}
         has = left.get(reason, f"full ({detail.strip()})")
         return NoSpace(thing, f"the environment takes {takes}, but {root} has {has}", free_it)
@@ -137,12 +185,14 @@ def _why(
         return EnvironmentBuildFailed(thing, cause, "set a root that you may write to")
     if reason == "tar":
         return CopyFailed(thing, f"the environment did not arrive whole: {detail}", "try again")
+    if reason == "finish" and "why" in answer:
+        return EnvironmentBuildFailed(thing, answer["why"][0], "".join(answer["do"][:1]))
     if reason == "finish" and "found" in answer:
         cause = f"the Python there turned out to be {answer['found'][0]}, not what its facts say"
         return EnvironmentMismatch(thing, cause, f"towline cluster check {cluster}")
-    if reason == "finish" and advice:
+    if reason == "finish" and cargo.advice:
         cause = f"the packages cannot be installed there: {said or 'exit code ' + detail}"
-        return EnvironmentBuildFailed(thing, cause, advice)
+        return EnvironmentBuildFailed(thing, cause, cargo.advice)
     if reason == "finish":
         cause = f"the environment does not work there: {said or 'exit code ' + detail}"
         return EnvironmentBuildFailed(

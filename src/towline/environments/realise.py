@@ -18,10 +18,11 @@ from towline.environments.cluster_side import (
     silent,
 )
 from towline.environments.conda import plan_conda, tell_conda_name
+from towline.environments.container import plan_container
 from towline.environments.environment import Environment
 from towline.environments.existing import plan_existing
 from towline.environments.locate import locate
-from towline.environments.plan import Plan, Planner
+from towline.environments.plan import Layer, OwnWayLayer, Plan, Planner
 from towline.environments.push import push
 from towline.environments.request import EnvironmentRequest
 from towline.environments.sync import plan_sync
@@ -33,6 +34,7 @@ KINDS: dict[str, Planner] = {
     "existing": plan_existing,
     "uv": plan_uv,
     "conda": plan_conda,
+    "container": plan_container,
 }
 
 LOOK_SECONDS = 30
@@ -58,9 +60,9 @@ def realise(
         facts: what the probe saw of it.
         cluster: its name, for messages.
         used_by: tag of a run, which keeps `gc` away until `unmark_used`.
-        report: takes ``environment`` events with a `state`: planning, solving, planned, building,
-            downloading (with done and total bytes), linking, installing, built, pushing (with done
-            and total bytes), refused (a place that the proxy does not lead to), ready.
+        report: takes ``environment`` events with a `state`: planning, planned, building, built,
+            pushing (with done and total bytes), refused (a place that the proxy does not lead to),
+            ready.
 
     Raises:
         DefinitionError: the request names what is not installed.
@@ -72,10 +74,7 @@ def realise(
     report = silent if report is None else report
     started = time.monotonic()
     report("environment", state="planning", kind=request.kind)
-    if request.kind == "conda":  # solving takes its time, and says so
-        plan = plan_conda(request, facts, cluster, report)
-    else:
-        plan = KINDS[request.kind](request, facts, cluster)
+    plan = plan_of(request, facts, cluster, report)
     report("environment", state="planned", kind=request.kind, key=plan.environment.key)
     if not plan.layers:
         environment, pushed = locate(plan.environment, connection, cluster, request), False
@@ -94,6 +93,20 @@ def realise(
     return environment
 
 
+def plan_of(
+    request: EnvironmentRequest, facts: Facts, cluster: str, report: Report = silent
+) -> Plan:
+    """Return what it takes to have an environment; makes and stores its lock.
+
+    Raises:
+        DefinitionError, EnvironmentFault: as `realise`.
+
+    """
+    if request.kind == "conda":  # solving takes its time, and says so
+        return plan_conda(request, facts, cluster, report)
+    return KINDS[request.kind](request, facts, cluster)
+
+
 def _bring(
     plan: Plan, connection: Connection, root: str, cluster: str, used_by: str, report: Report
 ) -> tuple[Environment, bool]:
@@ -104,10 +117,13 @@ def _bring(
     ]
     for layer in missing:
         layer.fits()
-        if layer.around is not None:
+        if isinstance(layer, Layer) and layer.around is not None:
             with layer.around(connection, report):
                 pass  # whether there is such a way is known before a byte is sent
     for layer in missing:
+        if isinstance(layer, OwnWayLayer):
+            layer.bring(connection, root, cluster, report)
+            continue
         archive = archive_of(layer, report)
         with (layer.around or _nothing)(connection, report) as variables:
             pushed = push(layer, archive, connection, root, cluster, report, variables)

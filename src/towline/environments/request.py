@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from towline.environments.container_request import ContainerRequest
+
 OWN_INTERPRETER = "workspace"
 """Value of `python` that sends the workspace's interpreter along, whatever the cluster has."""
 
@@ -18,11 +20,14 @@ class EnvironmentRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, title="Environment")
 
-    kind: Literal["sync", "existing", "uv", "conda"] = Field(
+    kind: Literal["sync", "existing", "uv", "conda", "container"] = Field(
         "sync",
         description="`sync`: a copy of the workspace's packages. `existing`: one that is there "
         "already; it is checked, never changed. `uv`: made from `spec` with uv. `conda`: made from "
-        "`spec`, an environment.yml.",
+        "`spec`, an environment.yml. `container`: an image.",
+    )
+    container: ContainerRequest | None = Field(
+        None, description="`container`: which image, and how it is started."
     )
     spec: str | None = Field(
         None,
@@ -60,11 +65,8 @@ class EnvironmentRequest(BaseModel):
         "(send the workspace's own along). `sync` finds one when absent.",
     )
     prefix: str | None = Field(None, description="`existing`: folder of a venv or conda env.")
-    conda_env: str | None = Field(
-        None,
-        description="`existing`: name or folder of a conda env. `conda`: where to "
-        "put a link to it.",
-    )
+    conda_env: str | None = Field(None, description="`existing`: name or folder of a conda env. `conda`: where to "
+        "put a link to it.")
     conda_dir: str = Field("~/miniconda3", description="`existing`: conda's folder on the cluster.")
     modules: tuple[str, ...] = Field(
         (), description="Modules to load first: `gcc/12`, or a line such as `module use /opt/mods`."
@@ -98,12 +100,12 @@ class EnvironmentRequest(BaseModel):
     @model_validator(mode="after")
     def _fits_kind(self) -> EnvironmentRequest:
         of_spec = self.kind in ("uv", "conda")
+        if (self.kind == "container") != (self.container is not None):
+            raise ValueError("kind container needs an image or a definition file, and only it has")
         if of_spec != (self.spec is not None):
             raise ValueError("kinds uv and conda are made from a spec: the two go together")
         if of_spec and (self.packages is not None or self.exclude):
-            raise ValueError(
-                "packages and exclude choose what kind sync copies; others have a spec"
-            )
+            raise ValueError("packages and exclude choose what kind sync copies; others have a spec")
         if self.kind == "conda":
             self._fits_conda()
         elif self.kind != "existing" and (self.prefix or self.conda_env):

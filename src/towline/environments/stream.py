@@ -37,6 +37,7 @@ def stream(
     thing: str,
     silence: float,
     progress: Callable[[int], None],
+    offset: int = 0,
 ) -> Streamed:
     """Run a command with `head` and then the file as its standard input.
 
@@ -47,6 +48,7 @@ def stream(
         thing: what messages call the other side.
         silence: seconds without a byte in either direction after which the command is ended.
         progress: called with the bytes of the file sent so far, after each chunk.
+        offset: bytes of the file that are left out, from its beginning.
 
     Raises:
         ConnectionDropped: the command fell silent.
@@ -56,6 +58,7 @@ def stream(
     process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
     try:
         with body.open("rb") as file:
+            file.seek(offset)
             return _pump(process, head, file, thing, silence, progress)
     finally:
         if process.poll() is None:

@@ -1,6 +1,7 @@
-# Take a gzipped tar file from stdin and switch it in as root/name, whole or not at all.
-# Set in front: root, name, need_kb, need_files, silence (seconds), finish (sh text run in the new
-# folder, as $1).
+# Take a layer from stdin and switch it in as root/name, whole or not at all.
+# Set in front: root, name, need_kb, need_files, silence (seconds), take (sh text that puts stdin into
+# the folder $new, the reading process's number into $new/.reader, its exit code into $new/.reader-code),
+# keep (sh text run when it did not arrive whole), finish (sh text run in the new folder, as $1).
 # Answers, each once: @@installed=, @@already=, or @@refused= with a reason:
 #   mkdir MESSAGE, space FREE_KB, files FREE, tar MESSAGE, finish EXIT_CODE
 
@@ -19,7 +20,7 @@ free_files=$(df -Pi "$root" 2>/dev/null | awk 'END { if (NR > 1 && $2 > 0) print
 [ -z "$free_files" ] || [ "$free_files" -ge "$need_files" ] || refuse files "$free_files"
 
 new=$(mktemp -d "$target.tmp.XXXXXX" 2>&1) || refuse mkdir "$new"
-trap 'rm -rf "$new"' EXIT
+trap 'rm -rf "$new" 2>/dev/null || { chmod -R u+rwX "$new"; rm -rf "$new"; }' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 
 # Of a connection that broke the daemon here may learn hours later. gzip is what waits for bytes, so
@@ -34,15 +35,13 @@ watch() {
     done
     kill "$reader"
 }
-unpack() {
-    { sh -c 'echo $$ >"$0"; exec gzip -dc' "$new/.reader"; echo $? >"$new/.reader-code"; } |
-        tar -xof - -C "$new"
-}
 now=
 # By exec: a plain redirection would keep the old streams beside, and with them the session open.
 (exec </dev/null >/dev/null 2>&1; watch) &
-said=$(unpack 2>&1) && [ "$(cat "$new/.reader-code")" = 0 ] ||
+said=$(eval "$take" 2>&1) && [ "$(cat "$new/.reader-code")" = 0 ] || {
+    eval "$keep"
     refuse tar "$(echo "$said" | head -n 3 | tr '\n' ' ')"
+}
 rm -f "$new/.reader" "$new/.reader-code"
 # The archive's end was read or tar had failed; its own last file says so once more.
 [ -e "$new/lock.json" ] || refuse tar the archive broke off

@@ -1,0 +1,46 @@
+# Make a received image usable. Runs after find_runtime.sh. Set in front: source (what it is built or
+# pulled from; empty: it has arrived), asked (as the user calls that). $1 is the new folder, $2 its later name.
+
+cd "$1" || exit 1
+later=$2
+words() { grep -v '^INFO' .log | tail -n 4 | tr '\n' ' '; }
+
+if [ -n "$source" ]; then
+    # One build at a time: who waited finds it there and has nothing to do.
+    if command -v flock >/dev/null 2>&1; then
+        exec 9>"${TMPDIR:-/tmp}/towline-$(id -u)-${later##*/}.lock" && flock -w 3600 9
+        [ ! -e "$later/.complete" ] || exit 0
+    fi
+    # In its own group, so that all of it can be ended when nobody listens any more.
+    set -m
+    "$program" build image.sif "$source" >.log 2>&1 9>&- &
+    build=$!
+    set +m
+    trap 'kill -- "-$build" 2>/dev/null' EXIT
+    trap '' PIPE
+    passed=0
+    while kill -0 "$build" 2>/dev/null; do
+        sleep 1
+        passed=$((passed + 1))
+        [ $((passed % 15)) != 0 ] || echo @@alive= || exit 1
+    done
+    wait "$build" || {
+        echo "@@log=$(tail -n 1 .log)"
+        why "${program##*/} could not make the image from $asked: $(words)" "build it where you can, and give the file as container_image"
+    }
+    trap - EXIT
+    rm -rf files
+fi
+
+# Without FUSE each start would unpack all of it anew, or fail.
+"$program" exec --cleanenv image.sif /bin/sh -c : >.log 2>&1
+code=$?
+if grep -q 'temporary sandbox' .log || { [ $code != 0 ] && grep -qi 'fuse' .log; }; then
+    "$program" build --sandbox sandbox image.sif >.log 2>&1 ||
+        why "the image cannot be mounted there, and ${program##*/} could not unpack it: $(words)" "ask the site for FUSE, or free some space"
+    rm -f image.sif
+    echo "@@note=no FUSE for users there: the image is unpacked once, to ${later##*/}/sandbox ($(du -sm sandbox 2>/dev/null | sed 's/[^0-9].*//') MiB)"
+elif [ $code != 0 ] && ! grep -q '/bin/sh' .log; then
+    why "${program##*/} cannot start the image: $(words)" "try it there: ${program##*/} exec IMAGE true"
+fi
+rm -f .log
