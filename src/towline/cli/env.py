@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from towline.cli import _env_locks
 from towline.cli import _output as output
+from towline.cli._env_plans import reach
 from towline.cli._output import JsonOption
 
 if TYPE_CHECKING:
-    from towline.clusters import ClusterFacts, Shell
     from towline.environments import EnvironmentRequest, Held
 
 app = typer.Typer(
@@ -23,7 +25,9 @@ app = typer.Typer(
     help="Python environments on the clusters.",
 )
 
-Cluster = Annotated[str, typer.Argument(help="Name of the cluster.", show_default=False)]
+Cluster = Annotated[
+    str, typer.Argument(help="Name of the cluster; workspace: this machine.", show_default=False)
+]
 Root = Annotated[str | None, typer.Option(help="Folder of environments on the cluster.")]
 
 
@@ -32,15 +36,18 @@ def list_(cluster: Cluster, root: Root = None, json: JsonOption = False) -> None
     """List the environments on a cluster, the last used first."""
     from towline.environments import list_environments
 
-    connection, facts = _reach(cluster)
+    connection, facts = reach(cluster)
     with output.working(f"counting files on {cluster}"):
         held = list_environments(connection, facts, root=root)
     if json:
         output.print_json([asdict(item) for item in held])
         return
     output.print_table(
-        ("environment", "MiB", "last used", "used by"),
-        [(i.name, _mib(i), _age(i.last_used), ", ".join(i.used_by)) for i in held],
+        ("environment", "kind", "MiB", "last used", "used by", "lock"),
+        [
+            (i.name, i.kind, _mib(i), _age(i.last_used), ", ".join(i.used_by), i.request)
+            for i in held
+        ],
         empty=f"No environments on {cluster}; runs bring them, or: towline env check {cluster}",
         numbers=("MiB",),
     )
@@ -57,7 +64,7 @@ def show(
     from towline.environments import list_environments, lock_record
     from towline.errors import EnvironmentFault
 
-    connection, facts = _reach(cluster)
+    connection, facts = reach(cluster)
     if name is None:
         held = list_environments(connection, facts, root=root, sizes=False)
         name = next((item.name for item in held if not item.is_shared), None)
@@ -74,6 +81,7 @@ def show(
     rows: list[tuple[str, object]] = [("environment", name), ("kind", lock.get("kind"))]
     if "packages" in lock:
         rows += [
+            ("lock", lock.get("request")),
             ("python", lock.get("python")),
             ("platform", lock.get("platform")),
             ("built", f"{when} by {built.get('by')} on {built.get('on')}"),
@@ -90,9 +98,20 @@ def show(
 def check(
     cluster: Cluster,
     kind: Annotated[
-        Literal["sync", "existing"],
-        typer.Option(help="sync: a copy of this Python's packages. existing: one that is there."),
+        Literal["sync", "existing", "uv"],
+        typer.Option(
+            help="sync: a copy of this Python's packages. existing: one that is there. uv: made "
+            "from --spec."
+        ),
     ] = "sync",
+    spec: Annotated[
+        Path | None,
+        typer.Option(help="uv: requirements, pyproject.toml, or a script with a header."),
+    ] = None,
+    transport: Annotated[
+        Literal["auto", "push", "proxy", "direct"],
+        typer.Option(help="uv: sent, or installed by the cluster, through SSH or directly."),
+    ] = "auto",
     package: Annotated[
         list[str] | None, typer.Option(help="sync: only this and its needs; may be repeated.")
     ] = None,
@@ -111,6 +130,8 @@ def check(
     """Bring an environment to a cluster as a run would, and try it there."""
     request = _request(
         kind=kind,
+        spec=str(spec.absolute()) if spec else None,
+        transport=transport,
         packages=tuple(package) if package else None,
         python=python,
         prefix=prefix,
@@ -120,6 +141,11 @@ def check(
         root=root,
     )
     _try(cluster, request, json=json)
+
+
+app.command("lock", epilog=_env_locks.LOCK_EXAMPLE)(_env_locks.lock)
+app.command("diff", epilog=_env_locks.DIFF_EXAMPLE)(_env_locks.diff)
+app.command("rebuild", epilog=_env_locks.REBUILD_EXAMPLE)(_env_locks.rebuild)
 
 
 @app.command()
@@ -135,7 +161,7 @@ def gc(
     """Delete environments that no run uses and nobody has used for a while."""
     from towline.environments import delete, list_environments, to_delete
 
-    connection, facts = _reach(cluster)
+    connection, facts = reach(cluster)
     held = list_environments(connection, facts, root=root)
     going = to_delete(held, older_than_days=older_than, now=time.time())
     if not dry_run:
@@ -152,7 +178,7 @@ def gc(
 def _try(cluster: str, request: EnvironmentRequest, *, json: bool) -> None:
     from towline.environments import preflight, realise
 
-    connection, facts = _reach(cluster)
+    connection, facts = reach(cluster)
     started = time.monotonic()
     states: list[dict[str, Any]] = []
 
@@ -195,14 +221,6 @@ def _request(**values: Any) -> EnvironmentRequest:
         first = error.errors()[0]
         where = "--" + "-".join(map(str, first["loc"])) if first["loc"] else "options"
         raise DefinitionError(where, first["msg"].removeprefix("Value error, ")) from error
-
-
-def _reach(name: str) -> tuple[Shell, ClusterFacts]:
-    from towline.clusters import ClusterStore, connect, load_facts
-
-    definition = ClusterStore().load(name)
-    connection = connect(definition)
-    return connection, load_facts(definition, connection)
 
 
 def _mib(item: Held) -> str:

@@ -15,9 +15,11 @@ from towline.cli import _output as output
 from towline.cli import _run_views as views
 from towline.cli._output import JsonOption
 from towline.cli._run_group import START, RunGroup, StartCommand
+from towline.cli._run_tasks import add_task_commands
+from towline.cli._which_run import RUN_HELP, Run, RunOrNewest, complete_run, folder_of
 from towline.errors import LeftoversRemain, RunError
 from towline.runs.cancel import cancel as ask_to_end
-from towline.runs.catalog import block_files, newest, picture, summaries
+from towline.runs.catalog import block_files, picture, summaries
 from towline.runs.checks import check_executors, check_script, find_python, read_overrides
 from towline.runs.deleting import delete as delete_folder
 from towline.runs.folder import RunFolder
@@ -28,6 +30,7 @@ from towline.runs.screen import JsonScreen, PlainScreen, QuietScreen, Screen, Te
 from towline.runs.spawn import start_detached, start_supervisor
 from towline.runs.state import RunState
 from towline.runs.watch import Follower, Watcher, wait_for_end
+from towline.runs.workspace import python_for
 
 HELP = """Run a Parsl script on your clusters; list, watch and stop runs.
 
@@ -48,26 +51,7 @@ app = typer.Typer(
 )
 
 
-def _complete_run(incomplete: str) -> list[str]:
-    return [str(f.number) for f in RunFolder.all() if str(f.number).startswith(incomplete)]
-
-
-RUN_HELP = "Number or tag of the run"
-Run = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN", help=f"{RUN_HELP}.", autocompletion=_complete_run, show_default=False
-    ),
-]
-RunOrNewest = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[RUN]",
-        help=f"{RUN_HELP}; the newest when left out.",
-        autocompletion=_complete_run,
-        show_default=False,
-    ),
-]
+add_task_commands(app)
 
 
 @app.command(START, cls=StartCommand, hidden=True, epilog=EXIT_CODES)
@@ -86,7 +70,11 @@ def start(
         typer.Option(metavar="LABEL=NAME", help="Put an executor on another cluster."),
     ] = None,
     python: Annotated[
-        str | None, typer.Option(help="Interpreter for the script, when not Towline's own.")
+        str | None,
+        typer.Option(
+            help="Interpreter for the script; default: that of WORKSPACE in the executors file, "
+            "else Towline's own."
+        ),
     ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Start it, print its number and leave.")
@@ -103,6 +91,9 @@ def start(
     check_script(script, interpreter, list(_verbs()))
     overrides = read_overrides(cluster or [])
     check_executors(executors, overrides)
+    if python is None:
+        with output.working("environment of the workspace"):
+            interpreter = python_for(script, executors) or interpreter
     folder = RunFolder.create(
         script,
         arguments or [],
@@ -147,7 +138,7 @@ def list_runs(
 @app.command()
 def show(run: RunOrNewest = None, as_json: JsonOption = False) -> None:
     """Show what ran, where, how long each step took, and what came of it."""
-    folder = _folder(run)
+    folder = folder_of(run)
     view = picture(folder)
     if as_json:
         output.print_json(views.run_json(folder, view))
@@ -172,7 +163,7 @@ def logs(
     ] = None,
 ) -> None:
     """Print what the script, or a block, has written."""
-    folder = _folder(run)
+    folder = folder_of(run)
     if block is not None:
         _print_block(folder, block)
         return
@@ -217,7 +208,7 @@ def leftovers(
         typer.Argument(
             metavar="[RUN]",
             help=f"{RUN_HELP}; all that have ended when left out.",
-            autocompletion=_complete_run,
+            autocompletion=complete_run,
             show_default=False,
         ),
     ] = None,
@@ -249,9 +240,7 @@ def leftovers(
 def delete(
     runs: Annotated[
         list[str],
-        typer.Argument(
-            metavar="RUN...", help="Runs that have ended.", autocompletion=_complete_run
-        ),
+        typer.Argument(metavar="RUN...", help="Runs that have ended.", autocompletion=complete_run),
     ],
     force: Annotated[
         bool, typer.Option("--force", help="Even when something may remain on a cluster.")
@@ -264,11 +253,7 @@ def delete(
 
 
 def _verbs() -> list[str]:
-    return ["list", "show", "logs", "cancel", "leftovers", "delete"]
-
-
-def _folder(run: str | None) -> RunFolder:
-    return newest() if run is None else RunFolder.open(run)
+    return ["list", "show", "logs", "tasks", "timeline", "cancel", "leftovers", "delete"]
 
 
 def _screen(quiet: bool, as_json: bool) -> Screen:

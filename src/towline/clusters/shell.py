@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from towline.errors import CommandTimedOut, SiteError
@@ -30,6 +32,9 @@ class Shell(Protocol):
 
     def argv(self, command: str) -> list[str]:
         """Return the local command that runs ``command`` there, its stdio as raw bytes."""
+
+    def forwarded(self, local_port: int) -> AbstractContextManager[int]:
+        """Open a port on the controller's loopback that leads to one of the workspace's."""
 
 
 class LocalShell:
@@ -84,6 +89,11 @@ class LocalShell:
     def argv(self, command: str) -> list[str]:
         """Return the argv of a process that runs ``command`` with this machine's ``sh``."""
         return ["/bin/sh", "-c", command]
+
+    @contextmanager
+    def forwarded(self, local_port: int) -> Iterator[int]:
+        """Yield the port itself: it is on this machine already."""
+        yield local_port
 
 
 def _text(data: bytes) -> str:

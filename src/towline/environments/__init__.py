@@ -8,6 +8,11 @@ from towline.environments.inventory import (
     lock_record,
     to_delete,
 )
+from towline.environments.local import (
+    local_facts,
+    runs_on_workspace_environment,
+    workspace_environment,
+)
 from towline.environments.locks import Lock, LockStore
 from towline.environments.node_check import (
     EXIT_NO_CONTROLLER,
@@ -32,11 +37,14 @@ __all__ = [
     "WorkerPython",
     "delete",
     "list_environments",
+    "local_facts",
     "lock_record",
     "mark_used",
     "node_check_lines",
     "preflight",
     "realise",
+    "runs_on_workspace_environment",
     "to_delete",
     "unmark_used",
+    "workspace_environment",
 ]

@@ -40,6 +40,10 @@ class Held:
     """Names of the layers that it stands on."""
     used_by: tuple[str, ...]
     """Tags of runs that use it."""
+    kind: str = ""
+    """What made it; of a layer, what it is."""
+    request: str = ""
+    """Id of the request whose lock it was made from."""
 
     @property
     def is_shared(self) -> bool:
@@ -59,7 +63,7 @@ def list_environments(
     script = program(
         "list",
         root=environments_folder(root, facts),
-        runs=_runs_folder(facts),
+        runs=runs_folder(facts),
         sizes="yes" if sizes else "no",
     )
     answer = marked(connection.run(script, timeout=LIST_SECONDS).stdout)
@@ -95,7 +99,7 @@ def delete(connection: Connection, facts: Facts, item: Held, *, root: str | None
         "delete",
         root=environments_folder(root, facts),
         name=item.name,
-        runs=_runs_folder(facts),
+        runs=runs_folder(facts),
         last_used=str(item.last_used),
     )
     return "deleted" in marked(connection.run(script, timeout=LIST_SECONDS).stdout)
@@ -122,16 +126,19 @@ def lock_record(
 
 
 def _read(line: str) -> Held:
-    name, used, size, needs, tags = line.split("|", 4)
+    name, used, size, needs, tags, kind, request, *_ = [*line.split("|"), "", ""]
     return Held(
         name=name,
         last_used=int(used) if used.isdigit() else 0,
         size_kb=int(size) if size.isdigit() else None,
         needs=tuple(needs.split()),
         used_by=tuple(tag for tag in tags.split(",") if tag),
+        kind=kind,
+        request=request,
     )
 
 
-def _runs_folder(facts: Facts) -> str:
+def runs_folder(facts: Facts) -> str:
+    """Return the cluster's folder of run folders: what a run's mark is worth is seen there."""
     towline_folder: str = getattr(facts, "root", "") or on_cluster("~/.towline", facts)
     return f"{towline_folder}/runs"

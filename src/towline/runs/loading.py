@@ -24,8 +24,8 @@ from towline.runs.console import Console
 from towline.runs.end_of_script import at_end_of_script, forget
 from towline.runs.folder import VARIABLE, RunFolder
 from towline.runs.tasks import TaskStore
+from towline.runs.workspace import DEFAULT_FILES, notes_on
 
-DEFAULT_FILES = ("executors.json", "executors.yaml", "executors.yml")
 LOCAL = "local"
 """Name of this machine as a cluster, defined or not."""
 
@@ -164,7 +164,7 @@ def _open(
     file, definitions = _definitions(executors, clusters or {})
     run = run or attach()
     report = run.report if run.supervised else Console(run.report)
-    for note in file.notes:
+    for note in (*file.notes, *notes_on(file)):
         report("note", text=note)
     tasks = TaskStore(run.folder.tasks, report) if task_records else None
     engine = Engine(file, definitions, run.tag, run.folder.path, report, run.folder.ledger, tasks)

@@ -18,8 +18,12 @@ import yaml
 from pydantic import ValidationError
 
 from towline.engine.definitions.definition import ExecutorDefinition
+from towline.engine.definitions.environment import EnvironmentKeys
 from towline.engine.definitions.talk_keys import IGNORED_TALK_KEYS, TALK_KEYS, TALK_PROVIDERS
 from towline.errors import DefinitionError
+
+WORKSPACE = "WORKSPACE"
+"""The key beside the labels that says which environment the script itself runs on."""
 
 LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
@@ -31,6 +35,8 @@ class ExecutorsFile:
     executors: dict[str, ExecutorDefinition]
     source: str
     notes: tuple[str, ...] = field(default=())
+    workspace: ExecutorDefinition | None = None
+    """The environment that the script itself runs on; only its environment keys count."""
 
 
 def load_executors(
@@ -60,6 +66,12 @@ def load_executors(
     overrides = dict(clusters or {})
     notes: list[str] = []
     executors = {}
+    workspace = None
+    if WORKSPACE in raw:
+        raw = dict(raw)
+        workspace = _workspace(where, raw.pop(WORKSPACE), folder or Path.cwd(), notes)
+        if not raw:
+            raise DefinitionError(where, f"has no executor beside {WORKSPACE}", _EXAMPLE)
     for label, values in raw.items():
         executor = _executor(where, str(label), values, overrides, notes)
         executors[str(label)] = _with_whole_paths(executor, folder or Path.cwd())
@@ -69,7 +81,7 @@ def load_executors(
             f"--cluster {unknown}",
             f"no such executor; {where} has {', '.join(executors)}",
         )
-    return ExecutorsFile(executors, where, tuple(notes))
+    return ExecutorsFile(executors, where, tuple(notes), workspace)
 
 
 _EXAMPLE = 'e.g. {"myexecutor_1": {"cluster": "onprem", "partition": "compute"}}'
@@ -137,6 +149,20 @@ def _executor(
         if first["type"] == "missing":
             message = "is needed"
         raise DefinitionError(f"{thing}.{key}" if key else thing, message) from error
+
+
+def _workspace(where: str, values: Any, folder: Path, notes: list[str]) -> ExecutorDefinition:
+    """Return the block for the script's own environment, which takes no other keys."""
+    given = {**values, "cluster": "local"} if isinstance(values, Mapping) else values
+    wanted = _executor(where, WORKSPACE, given, {}, notes)
+    allowed = {*EnvironmentKeys.model_fields, "cluster"} - {"run_dir", "worker_init", "preflight"}
+    other = sorted(wanted.model_fields_set - allowed)
+    if other:
+        raise DefinitionError(
+            f"{where}: {WORKSPACE}.{other[0]}",
+            "is no key of an environment, and the workspace has nothing else",
+        )
+    return _with_whole_paths(wanted, folder)
 
 
 def _with_whole_paths(executor: ExecutorDefinition, folder: Path) -> ExecutorDefinition:

@@ -1,6 +1,9 @@
 # What is in the folder of environments? Set in front: root, runs (folder of run folders), sizes (yes/no).
-# Answers, for each folder: @@folder=NAME|LAST_USED|KB|NEEDED LAYERS|TAG,TAG (fields may be empty).
+# Answers, for each folder: @@folder=NAME|LAST_USED|KB|NEEDED LAYERS|TAG,TAG|KIND|REQUEST (fields may
+# be empty).
 # A tag counts while its run's folder is there, or when it is younger than a day.
+
+of_lock() { sed -n "s/^ *\"$1\": \"\([^\"|]*\)\".*/\1/p" "$name/lock.json" 2>/dev/null | head -n 1; }
 
 cd "$root" 2>/dev/null || { echo @@end=ok; exit 0; }
 for name in *; do
@@ -16,6 +19,6 @@ for name in *; do
             tags=$tags${tags:+,}${tag##*/}
         fi
     done
-    echo "@@folder=$name|$used|$kb|$(cat "$name/.needs" 2>/dev/null)|$tags"
+    echo "@@folder=$name|$used|$kb|$(cat "$name/.needs" 2>/dev/null)|$tags|$(of_lock kind)|$(of_lock request)"
 done
 echo @@end=ok

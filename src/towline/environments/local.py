@@ -1,0 +1,85 @@
+"""The workspace itself as a place for environments: the one that the script runs on.
+
+It is made in the same way as on a cluster (locked, built, tried, switched in), only that commands
+run here and nothing travels.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from towline import folders
+from towline.clusters import LocalShell
+from towline.environments.cluster_side import Report
+from towline.environments.environment import Environment
+from towline.environments.interpreter import this_workspace
+from towline.environments.realise import realise
+from towline.environments.request import EnvironmentRequest
+from towline.errors import EnvironmentMismatch
+
+WORKSPACE = "workspace"
+"""What messages, and `towline env`, call this machine."""
+
+BLOCK = "WORKSPACE"
+"""The key of an executors file under which the script's own environment stands."""
+
+IMPORT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class LocalFacts:
+    """What there is to know about this machine."""
+
+    system: str
+    arch: str
+    glibc: str | None
+    home: str
+    root: str
+    pythons: dict[str, str]
+
+
+def local_facts() -> LocalFacts:
+    """Return the facts about this machine; the only Python is the one that Towline stands on."""
+    workspace = this_workspace()
+    base = getattr(sys, "_base_executable", None) or sys.executable
+    return LocalFacts(
+        workspace.system,
+        workspace.arch,
+        workspace.glibc,
+        str(Path.home()),
+        str(folders.cache_folder() / WORKSPACE),
+        {workspace.version: str(Path(base).resolve())},
+    )
+
+
+def workspace_environment(
+    request: EnvironmentRequest, *, report: Report | None = None
+) -> Environment:
+    """Return the environment that the script will run on, made here when it is not there yet.
+
+    Raises:
+        DefinitionError: the request cannot be used.
+        EnvironmentFault: it cannot be made, or lacks Parsl or Towline.
+
+    """
+    machine = LocalShell(WORKSPACE)
+    asked = request.model_copy(update={"for_script": True})
+    environment = realise(asked, machine, local_facts(), cluster=WORKSPACE, report=report)
+    look = f"{environment.activation}\nexec {environment.python} -c 'import parsl, towline'\n"
+    answer = machine.run(f"cd /\n{look}", timeout=IMPORT_SECONDS)
+    if answer.exit_code:
+        words = answer.stderr.strip().splitlines()
+        raise EnvironmentMismatch(
+            BLOCK,
+            f"the script would run on {environment.python}, which cannot import Parsl and "
+            f"Towline: {words[-1] if words else f'exit code {answer.exit_code}'}",
+            f"{environment.python} -m pip install towline, or set kind uv: it brings both",
+        )
+    return environment
+
+
+def runs_on_workspace_environment() -> bool:
+    """Return whether this process runs on an environment that was made for the workspace."""
+    return Path(sys.prefix).is_relative_to(f"{local_facts().root}/envs")

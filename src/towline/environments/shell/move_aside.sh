@@ -1,0 +1,32 @@
+# Move an environment and its layers away, unless a run uses one of them.
+# Set in front: root, names (the environment's first), runs (folder of run folders), force (yes or
+# empty). Answers: @@in-use=TAG, @@moved=NAME, @@stuck=MESSAGE; at last @@end=ok
+
+cd "$root" 2>/dev/null || { echo @@end=ok; exit 0; }
+if [ -z "$force" ]; then
+    used=
+    for needs in */.needs; do
+        holder=${needs%/.needs}
+        stands=
+        for name in $names; do
+            case " $holder $(cat "$needs" 2>/dev/null) " in *" $name "*) stands=yes ;; esac
+        done
+        [ -n "$stands" ] || continue
+        for tag in "$holder"/.used-by/*; do
+            [ -e "$tag" ] || continue
+            if [ -d "$runs/${tag##*/}" ] || [ -n "$(find "$tag" -mtime -1 2>/dev/null)" ]; then
+                echo "@@in-use=${tag##*/}"
+                used=yes
+            fi
+        done
+    done
+    [ -z "$used" ] || exit 0
+fi
+for name in $names; do
+    [ -e "$name" ] || continue
+    aside=$name.tmp.rebuilt.$$
+    said=$(mv "$name" "$aside" 2>&1) || { echo "@@stuck=$said"; exit 0; }
+    rm -rf "$aside"
+    echo "@@moved=$name"
+done
+echo @@end=ok

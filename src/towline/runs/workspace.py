@@ -1,0 +1,77 @@
+"""The environment that a run's script stands on, where its executors file asks for one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from towline.errors import EnvironmentFault
+
+DEFAULT_FILES = ("executors.json", "executors.yaml", "executors.yml")
+"""Names under which executor definitions are found beside a script."""
+
+
+def python_for(
+    script: Path, executors: Path | None, report: Callable[..., None] | None = None
+) -> str | None:
+    """Return the Python of the ``WORKSPACE`` block, its environment made when it is not there.
+
+    Args:
+        script: the script to run.
+        executors: its executor definitions; None: those beside it, or in the working folder.
+        report: takes ``environment`` events.
+
+    Returns:
+        The interpreter's path; None where no file, or none with such a block, is there.
+
+    Raises:
+        TowlineError: the block is wrong, or its environment cannot be made.
+
+    """
+    file = executors or _beside(script)
+    if file is None or not _may_have_block(file):
+        return None
+    from towline.engine import load_executors
+    from towline.engine.environment_request import environment_request
+    from towline.environments.local import BLOCK, workspace_environment
+    from towline.environments.uv import tool
+
+    wanted = load_executors(file).workspace
+    if wanted is None:
+        return None
+    with suppress(EnvironmentFault):  # the script's own environment need not have it
+        os.environ.setdefault(tool.VARIABLE, tool.find_uv())
+    return workspace_environment(environment_request(BLOCK, wanted), report=report).python
+
+
+def notes_on(file: Any) -> tuple[str, ...]:
+    """Return what is to be said when a script does not run on the environment of its file."""
+    if file.workspace is None:
+        return ()
+    from towline.environments.local import BLOCK, runs_on_workspace_environment
+
+    if runs_on_workspace_environment():
+        return ()
+    return (
+        f"{file.source} has a {BLOCK} environment, but this script was not started on it; "
+        "towline run starts it there",
+    )
+
+
+def _beside(script: Path) -> Path | None:
+    for place in (script.absolute().parent, Path.cwd()):
+        for name in DEFAULT_FILES:
+            if (place / name).is_file():
+                return place / name
+    return None
+
+
+def _may_have_block(file: Path) -> bool:
+    """Look at the text only: most files have none, and reading one properly takes a while."""
+    try:
+        return "WORKSPACE" in file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
