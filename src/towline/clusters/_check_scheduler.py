@@ -6,57 +6,76 @@ from towline.clusters._complaints import suggestion
 from towline.clusters._visit import Finding, Visit
 from towline.clusters.check_step import Status
 from towline.clusters.facts import Partition
+from towline.clusters.schedulers import NEEDED_COMMANDS, PROPER_NAMES, SUBMIT_COMMANDS
 from towline.errors import DefinitionError, SchedulerMissing, SiteError
 
-SLURM_COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo")
+ASKS = {"slurm": "sinfo", "gridengine": "qstat -f", "condor": "condor_status"}
+"""What shows partitions, and what a silent scheduler does not answer."""
+
+STATE = {"slurm": "scontrol ping", "gridengine": "qstat -f", "condor": "condor_q"}
+"""What the site looks at when it does not answer."""
 
 
 def look_at_scheduler(visit: Visit) -> Finding:
-    """Check that Slurm's commands are there and that its daemon answers."""
-    facts = visit.facts
-    missing = [command for command in SLURM_COMMANDS if command not in facts.tools]
+    """Check that the scheduler's commands are there and that its daemon answers."""
+    facts, kind = visit.facts, visit.definition.type
+    name = PROPER_NAMES[kind]
+    missing = [command for command in NEEDED_COMMANDS[kind] if command not in facts.tools]
     if missing:
-        other = (
-            f"; found {facts.scheduler} instead" if facts.scheduler not in (None, "slurm") else ""
-        )
+        found = facts.scheduler
+        other = f"; found {found} instead" if found not in (None, kind) else ""
+        if found in SUBMIT_COMMANDS and found != kind:
+            instead = f"set 'type: {found}'"
+        else:
+            instead = "if it has no scheduler, set 'type: ssh'"
         raise SchedulerMissing(
             visit.thing,
             f"no {', '.join(missing)} on the controller{other}",
-            "if it has no scheduler, set 'type: ssh' in its file ('towline cluster show "
-            f"{visit.definition.name}' names it); else put Slurm's bin folder on PATH there",
+            f"{instead} in its file ('towline cluster show "
+            f"{visit.definition.name}' names it); else put {name}'s bin folder on PATH there",
         )
-    version = f"Slurm {facts.scheduler_version}".strip()
+    version = f"{name} {facts.scheduler_version}".strip()
     if why := facts.unknown.get("partitions"):
         silent = "no answer in time" in why
         raise SiteError(
             visit.thing,
             f"{version} is installed but does not answer: {why}",
-            "wait and check again; if it lasts, tell the site: 'scontrol ping' shows its state"
+            f"wait and check again; if it lasts, tell the site: '{STATE[kind]}' shows its state"
             if silent
-            else "try 'sinfo' there; if this host belongs to no Slurm, set 'type: ssh' in its file",
+            else f"try '{ASKS[kind]}' there; if this host belongs to no {name}, set 'type: ssh' in "
+            "its file",
         )
     if why := facts.unknown.get("jobs"):
         return Finding(
             f"{version}, but {why}",
             Status.WARN,
-            "nothing: runs show their last known state until squeue answers",
+            "nothing: runs show their last known state until it answers",
         )
     if why := facts.unknown.get("accounting"):
         return Finding(
             f"{version}; accounting: {why}", Status.WARN, "nothing: runs read scontrol instead"
         )
-    accounting = "with accounting" if facts.accounting else "no accounting"
-    return Finding(f"{version}, {accounting}, {facts.jobs} of your jobs in the queue")
+    if kind == "slurm":
+        version += ", with accounting" if facts.accounting else ", no accounting"
+    if kind == "gridengine" and not facts.parallel_environments:
+        return Finding(
+            f"{version}, no parallel environment with allocation rule $pe_slots",
+            Status.WARN,
+            "blocks get one slot each, unless scheduler_options says `#$ -pe NAME SLOTS`",
+        )
+    return Finding(f"{version}, {facts.jobs} of your jobs in the queue")
 
 
 def look_at_partitions(visit: Visit) -> Finding:
     """Check that there are partitions, the wanted ones among them, and that they start jobs."""
     facts, wanted = visit.facts, visit.definition.partitions
+    if not facts.partitions and visit.definition.type not in ASKS:
+        return Finding("not asked of this scheduler; jobs name their queue with `partition`")
     if not facts.partitions:
         raise SiteError(
             visit.thing,
             f"the scheduler shows user {facts.user} no partition",
-            "ask the site for access, or check 'sinfo' on the controller",
+            f"ask the site for access, or check '{ASKS[visit.definition.type]}' on the controller",
         )
     names = [part.name for part in facts.partitions]
     known = ", ".join(names)

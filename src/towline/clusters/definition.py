@@ -28,10 +28,11 @@ class ClusterDefinition(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, title="Cluster")
 
     name: Name = Field(description="Name of the cluster, and of its file.")
-    type: Literal["slurm", "pbs", "torque", "lsf", "ssh", "local"] = Field(
+    type: Literal["slurm", "pbs", "torque", "lsf", "gridengine", "condor", "ssh", "local"] = Field(
         default="slurm",
-        description="Its scheduler: `slurm`, `pbs` (PBS Pro, OpenPBS), `torque` or `lsf`. `ssh`: a "
-        "host without a scheduler; workers run on it. `local`: workers run on this machine.",
+        description="Its scheduler: `slurm`, `pbs` (PBS Pro, OpenPBS), `torque`, `lsf`, "
+        "`gridengine` or `condor` (HTCondor). `ssh`: a host without a scheduler; workers run on "
+        "it. `local`: workers run on this machine.",
     )
     host: HostName | None = Field(
         default=None,

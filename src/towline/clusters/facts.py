@@ -67,9 +67,18 @@ class ClusterFacts(BaseModel):
         default_factory=dict, description="Command: absolute path, of those Towline has a use for."
     )
     scheduler: str | None = Field(
-        default=None, description="`slurm`, `pbs`, `lsf`, `gridengine`, `condor`."
+        default=None,
+        description="`slurm`, `pbs`, `torque`, `lsf`, `gridengine` or `condor`.",
     )
     scheduler_version: str = ""
+    scheduler_settings: dict[str, str] = Field(
+        default_factory=dict,
+        description="Environment variables that the scheduler's commands have from the user's "
+        "profile, such as `SGE_ROOT`.",
+    )
+    parallel_environments: tuple[str, ...] = Field(
+        default=(), description="Grid Engine's, of those that give slots of one node only."
+    )
     accounting: bool = Field(
         default=False, description="sacct answers, so ended jobs can be looked up."
     )

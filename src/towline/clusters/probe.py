@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from towline.clusters import _node_address
 from towline.clusters._marked import Answer, first, marked_lines, number
+from towline.clusters._queues import read_pool, read_queues
 from towline.clusters._sinfo import read_partitions
 from towline.clusters.definition import ClusterDefinition
-from towline.clusters.facts import ClusterFacts
+from towline.clusters.facts import ClusterFacts, Partition
+from towline.clusters.schedulers import SETTINGS, SUBMIT_COMMANDS
 from towline.errors import ReachError
 
 if TYPE_CHECKING:
@@ -24,6 +26,13 @@ NO_ANSWER = (124, 137)
 """Exit codes of coreutils' ``timeout`` for a command that it had to end."""
 
 NOT_FOUND = "127"
+
+_ASKED = (
+    *(("partitions", "sinfo"), ("jobs", "squeue"), ("accounting", "sacct")),
+    ("partitions", "qstat"),
+    *(("partitions", "condor_status"), ("jobs", "condor_q")),
+)
+"""Facts, and the commands that stand behind them."""
 
 
 def probe(shell: Shell, definition: ClusterDefinition) -> ClusterFacts:
@@ -46,9 +55,15 @@ def probe(shell: Shell, definition: ClusterDefinition) -> ClusterFacts:
 def probe_script(definition: ClusterDefinition) -> str:
     """Return the POSIX sh script that looks at this cluster."""
     script = resources.files("towline.clusters").joinpath("probe.sh").read_text(encoding="utf-8")
-    wants_slurm = "yes" if definition.type == "slurm" else "no"
-    settings = f"root={shlex.quote(definition.root)}\nwants_slurm={wants_slurm}\n"
-    return f"# Towline's probe\n{settings}{script}"
+    wanted = definition.type if definition.type in SUBMIT_COMMANDS else ""
+    settings = {
+        "root": definition.root,
+        "scheduler": wanted,
+        "submit": SUBMIT_COMMANDS.get(wanted, ""),
+        "settings": SETTINGS.get(wanted, ""),
+    }
+    lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
+    return f"# Towline's probe\n{lines}{script}"
 
 
 def read_answer(text: str, definition: ClusterDefinition) -> ClusterFacts:
@@ -91,10 +106,12 @@ def read_answer(text: str, definition: ClusterDefinition) -> ClusterFacts:
         noexec=first(answer, "noexec") == "yes",
         pythons=pythons,
         tools=tools,
-        scheduler=_scheduler(tools),
-        scheduler_version=first(answer, "slurm_version"),
+        scheduler=_scheduler(tools, definition.type),
+        scheduler_version=first(answer, f"{definition.type}_version"),
+        scheduler_settings=dict(_pair(line) for line in answer["setting"]),
+        parallel_environments=tuple(answer["parallel"]),
         accounting=first(answer, "!sacct") == "0",
-        partitions=read_partitions(answer["sinfo"]) if first(answer, "!sinfo") == "0" else (),
+        partitions=_partitions(answer),
         addresses=tuple(_own_addresses(answer)),
         jobs=max(number(answer, "jobs"), 0),
         node_address=choice.address,
@@ -109,7 +126,20 @@ def _pair(line: str) -> tuple[str, str]:
     return name, value
 
 
-def _scheduler(tools: dict[str, str]) -> str | None:
+def _partitions(answer: Answer) -> tuple[Partition, ...]:
+    if first(answer, "!sinfo") == "0":
+        return read_partitions(answer["sinfo"])
+    if first(answer, "!qstat") == "0":
+        return read_queues(answer["qstat"], answer["queue"])
+    if first(answer, "!condor_status") == "0":
+        return read_pool(answer["condor_status"])
+    return ()
+
+
+def _scheduler(tools: dict[str, str], stated: str) -> str | None:
+    """Return the stated scheduler where its command is, else the one whose commands are."""
+    if SUBMIT_COMMANDS.get(stated) in tools:
+        return stated
     if "sbatch" in tools:
         return "slurm"
     if "bsub" in tools:
@@ -122,7 +152,7 @@ def _scheduler(tools: dict[str, str]) -> str | None:
 def _unknown(answer: Answer) -> dict[str, str]:
     """Return why the facts that a scheduler command stands behind could not be observed."""
     unknown = {}
-    for fact, command in (("partitions", "sinfo"), ("jobs", "squeue"), ("accounting", "sacct")):
+    for fact, command in _ASKED:
         code = first(answer, f"!{command}")
         said = (answer[command] or ["it said nothing"])[-1].removeprefix(f"{command}: ")
         no_accounting = code == NOT_FOUND or "storage is disabled" in said.lower()
@@ -130,7 +160,7 @@ def _unknown(answer: Answer) -> dict[str, str]:
             continue
         late = int(code) in NO_ANSWER
         unknown[fact] = f"{command} gave no answer in time" if late else f"{command}: {said}"
-    if "partitions" in unknown:
+    if "partitions" in unknown and "!sinfo" in answer:
         for fact in ("jobs", "accounting"):
             unknown.setdefault(fact, "not asked, as sinfo did not answer")
     return unknown
@@ -143,7 +173,7 @@ def _own_addresses(answer: Answer) -> list[str]:
 def _address(answer: Answer, definition: ClusterDefinition) -> _node_address.Choice:
     if definition.address:
         return _node_address.Choice(definition.address, "the definition says so")
-    if definition.type != "slurm":
+    if definition.type not in SUBMIT_COMMANDS:
         return _node_address.Choice("127.0.0.1", "workers run on the controller itself")
     ssh_connection = first(answer, "ssh_connection").split()
     return _node_address.choose(

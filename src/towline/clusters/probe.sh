@@ -1,5 +1,6 @@
 # Look at a controller: one POSIX sh script, one round trip, nothing left behind.
-# Set in front of it: root (Towline's folder, may start with ~), wants_slurm (yes or no).
+# Set in front of it: root (Towline's folder, may start with ~), scheduler (its kind, or nothing), submit (its
+# command), settings (how the names of its environment variables begin, a regular expression).
 # Every line of the answer starts with @@, so that noise of the login does not matter:
 #   @@name=value   one fact            @@!name=code   exit code of the command behind it (124: no answer)
 
@@ -71,20 +72,26 @@ look_at_python() { # path
 
 about_tools() {
     for tool in sbatch squeue scancel sacct scontrol srun sinfo qsub qstat qdel pbsnodes bsub bjobs bkill bhosts \
-        condor_submit condor_q condor_rm apptainer singularity podman conda mamba micromamba uv module \
+        qacct qconf \
+        condor_submit condor_q condor_rm condor_history condor_status apptainer singularity podman conda mamba micromamba uv module \
         tar gzip zstd rsync timeout flock setsid sha256sum ip getent; do
         path=$(command -v "$tool" 2>/dev/null)
         case $path in /*) fact tool "$tool $path" ;; esac
     done
 }
 
-# Sites often add the scheduler to PATH in a profile, which a command over ssh does not read.
-find_scheduler_folder() {
-    command -v sbatch >/dev/null 2>&1 && return
-    for folder in /opt/slurm/bin /usr/local/slurm/bin /usr/local/bin /cm/shared/apps/slurm/current/bin; do
-        [ ! -x "$folder/sbatch" ] || { PATH=$PATH:$folder && return; }
+# Sites often add the scheduler to PATH in a profile, which a command over ssh does not read, and set variables there
+# without which its commands do not know where to ask.
+find_scheduler() {
+    case $scheduler in slurm | condor) ! command -v "$submit" >/dev/null 2>&1 || return 0 ;; esac
+    said=$(limited 5 "${SHELL:-sh}" -l -c "command -v $submit | sed 's/^/@@=/'; env | grep -E '^($settings)' | sed 's/^/@@/'" 2>/dev/null)
+    printf '%s\n' "$said" | sed -n 's/^@@\([A-Za-z_][A-Za-z0-9_]*\)=\(.*\)/@@setting=\1 \2/p'
+    eval "$(printf '%s\n' "$said" | sed -n "s/'/'\\\\''/g; s/^@@\([A-Za-z_][A-Za-z0-9_]*\)=\(.*\)/export \1='\2'/p")"
+    command -v "$submit" >/dev/null 2>&1 && return
+    for folder in /opt/slurm/bin /usr/local/slurm/bin /opt/pbs/bin /usr/local/bin /cm/shared/apps/slurm/current/bin; do
+        [ ! -x "$folder/$submit" ] || { PATH=$PATH:$folder && return; }
     done
-    folder=$(limited 5 "${SHELL:-sh}" -l -c 'command -v sbatch | sed "s/^/@@/"' 2>/dev/null | sed -n 's/^@@\(\/.*\)\/sbatch$/\1/p')
+    folder=$(printf '%s\n' "$said" | sed -n "s/^@@=\(\/.*\)\/$submit\$/\1/p")
     [ -z "$folder" ] || PATH=$PATH:$folder
 }
 
@@ -119,6 +126,41 @@ look_at_route() { # partition, node, address: from which address of ours does a 
     [ -z "$from" ] || fact route "$1 $2 $number $from"
 }
 
+about_gridengine() {
+    command -v qstat >/dev/null 2>&1 || return 0
+    fact gridengine_version "$(limited 5 qstat -help 2>/dev/null | sed -n '1s/^[A-Za-z/]* *//p')"
+    answer=$(limited 8 qstat -f 2>&1)
+    code=$?
+    fact '!qstat' $code
+    lines qstat "$answer"
+    [ $code -eq 0 ] || return 0
+    lines queue "$(limited 8 qconf -sq '*' 2>/dev/null | grep -E '^(qname|h_rt) ' | tr -s ' ')"
+    for name in $(limited 5 qconf -spl 2>/dev/null | head -n 30); do
+        ! limited 5 qconf -sp "$name" 2>/dev/null | grep -q '^allocation_rule .*[$]pe_slots' || fact parallel "$name"
+    done
+    fact jobs "$(limited 5 qstat -u "$(id -un)" 2>/dev/null | grep -c '^ *[0-9]')"
+    printf '%s\n' "$answer" | awk '$1 ~ /@/ {split($1, at, "@"); if (!seen[at[1]]++) print at[1], at[2]}' | head -n 8 |
+        while read -r queue node; do look_at_route "$queue" "$node" "$node"; done
+}
+
+about_condor() {
+    command -v condor_q >/dev/null 2>&1 || return 0
+    fact condor_version "$(limited 5 condor_version 2>/dev/null | sed -n 's/^.CondorVersion: \([^ ]*\).*/\1/p')"
+    answer=$(limited 8 condor_status -constraint 'SlotType =!= "Dynamic"' \
+        -af:t Machine TotalCpus TotalMemory TotalGpus State MyAddress 2>&1)
+    code=$?
+    fact '!condor_status' $code
+    lines condor_status "$answer"
+    [ $code -eq 0 ] || return 0
+    answer=$(limited 8 condor_q "$(id -un)" -af ClusterId 2>&1)
+    code=$?
+    fact '!condor_q' $code
+    if [ $code -eq 0 ]; then fact jobs "$(printf '%s' "$answer" | grep -c .)"; else lines condor_q "$answer"; fi
+    limited 8 condor_status -af Machine MyAddress 2>/dev/null | awk 'NR == 1' |
+        sed -n 's/^\([^ ]*\) <\([0-9.]*\):.*/\1 \2/p' |
+        while read -r node address; do look_at_route pool "$node" "$address"; done
+}
+
 about_addresses() {
     fact ssh_connection "${SSH_CONNECTION:-}"
     if command -v ip >/dev/null 2>&1; then
@@ -133,9 +175,13 @@ probe() {
     about_system
     about_root
     about_pythons
-    [ "$wants_slurm" = no ] || find_scheduler_folder
+    [ -z "$scheduler" ] || find_scheduler
     about_tools
-    [ "$wants_slurm" = no ] || about_slurm
+    case $scheduler in
+        slurm) about_slurm ;;
+        gridengine) about_gridengine ;;
+        condor) about_condor ;;
+    esac
     about_addresses
     fact end ok
 }

@@ -12,12 +12,15 @@ ANSWER_SECONDS = 20
 
 
 def path_line(facts: ClusterFacts, submit_command: str) -> str:
-    """Return the sh line that puts a scheduler's commands on the PATH.
+    """Return the sh lines that let a scheduler's commands be found, and let them find it.
 
-    Sites add them in a profile, which a command over SSH does not read; the probe found them.
+    Sites put them on the PATH in a profile, with variables such as ``SGE_ROOT``; a command over
+    SSH does not read it, but the probe did.
     """
     folder = posixpath.dirname(facts.tools.get(submit_command, ""))
-    return f"PATH=$PATH:{quote(folder)}; export PATH\n" if folder else ""
+    path = f"PATH=$PATH:{quote(folder)}; export PATH\n" if folder else ""
+    settings = facts.scheduler_settings.items()
+    return path + "".join(f"export {name}={quote(value)}\n" for name, value in settings)
 
 
 def bounded(command: str, seconds: int = ANSWER_SECONDS) -> str:
