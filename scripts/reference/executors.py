@@ -17,6 +17,8 @@ KEY_GROUPS = {
     "How many blocks": "init_blocks min_blocks max_blocks parallelism",
     "Environment": "environment env_spec env_update env_transport env_parsl packages exclude include python prefix conda_env conda_dir modules "
     "env_root preflight install_conda local_conda_yaml virtual_packages",
+    "Container": "container_image container_def container_runtime container_binds container_gpu "
+    "container_options create_singularity_container",
     "Around the worker": "run_dir worker_init heartbeat_threshold",
 }
 """Every key of an executor definition, in the order of the page."""

@@ -34,7 +34,9 @@ def environment_request(label: str, wanted: ExecutorDefinition) -> EnvironmentRe
         keys |= {"conda_env": wanted.conda_env, "prefix": wanted.prefix}
     if kind == "conda":
         keys |= {"virtual_packages": wanted.virtual_packages}
-    if wanted.env_spec is not None:
+    if kind == "container":
+        keys |= {"container": _container(label, wanted)}
+    elif wanted.env_spec is not None:
         keys |= {
             "spec": wanted.env_spec,
             "update": wanted.env_update,
@@ -45,10 +47,47 @@ def environment_request(label: str, wanted: ExecutorDefinition) -> EnvironmentRe
         return EnvironmentRequest.model_validate(keys)
     except ValidationError as error:
         first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "environment"
         raise DefinitionError(
-            f"{label}.{'.'.join(map(str, first['loc'])) or 'environment'}",
+            f"{label}.{_CONTAINER_KEYS.get(key, key)}",
             first["msg"].removeprefix("Value error, "),
         ) from error
+
+
+_CONTAINER_KEYS = {
+    "container.definition": "container_def",
+    **{f"container.{key}": f"container_{key}" for key in ("image", "runtime", "gpu")},
+    **{f"container.{key}": f"container_{key}" for key in ("binds", "options")},
+}
+"""Key of the request -> key of the definition."""
+
+
+def _container(label: str, wanted: ExecutorDefinition) -> dict[str, object]:
+    """Return what is asked of the container, with one source of its image."""
+    image, definition = wanted.container_image, wanted.container_def
+    spec = wanted.env_spec
+    if spec is not None and image is None and definition is None:
+        image, definition = (None, spec) if spec.endswith(".def") else (f"file:{spec}", None)
+    create = wanted.create_singularity_container
+    if create and definition is None:
+        raise DefinitionError(
+            f"{label}.create_singularity_container", "there is no container_def to create it from"
+        )
+    if image is not None and definition is not None:
+        if create is None:
+            raise DefinitionError(
+                f"{label}.container_image",
+                "container_image and container_def name two images: give one",
+            )
+        image, definition = (None, definition) if create else (image, None)
+    return {
+        "image": image,
+        "definition": definition,
+        "runtime": wanted.container_runtime,
+        "binds": wanted.container_binds,
+        "gpu": wanted.container_gpu,
+        "options": wanted.container_options,
+    }
 
 
 def _with_conda_spec(label: str, wanted: ExecutorDefinition) -> ExecutorDefinition:
@@ -66,8 +105,12 @@ def _with_conda_spec(label: str, wanted: ExecutorDefinition) -> ExecutorDefiniti
 def _kind(wanted: ExecutorDefinition) -> str:
     if wanted.environment not in (None, "auto"):
         return str(wanted.environment)
+    if wanted.container_image or wanted.container_def:
+        return "container"
     if wanted.install_conda:
         return "conda"
+    if wanted.env_spec is not None and wanted.env_spec.endswith((".def", ".sif")):
+        return "container"
     if wanted.env_spec is not None:
         return "conda" if wanted.env_spec.endswith((".yml", ".yaml")) else "uv"
     names_one = bool(wanted.prefix or wanted.conda_env or wanted.modules)

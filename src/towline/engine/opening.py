@@ -73,11 +73,13 @@ def _prepare(
         if link is not None:
             link.result()
     if link is None:
-        if not environments:
+        # A container's Python sees no scheduler, which the agent must when its lease ends.
+        pythons = [each.python for each in environments.values() if each.kind != "container"]
+        if not pythons:
             raise InterpreterMissing(
                 f"cluster {site.name}", "no Python 3.6 or later for the link's agent"
             )
-        site.start_link(next(iter(environments.values())).python)
+        site.start_link(pythons[0])
     for label, wanted in executors.items():
         site.admit(label, Tenant(wanted, environments[label]))
         if wanted.preflight == "compute" and site.definition.type == "slurm":

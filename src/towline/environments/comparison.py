@@ -25,6 +25,8 @@ class Expected:
     """What the script has at hand, by normalised name; empty where the copy is exact."""
     changeable: bool
     """The environment is the user's own, so that advice may be to change it."""
+    advice: str = ""
+    """What to do about Parsl there, where the kind has advice of its own."""
 
     @property
     def minor(self) -> str:
@@ -59,6 +61,7 @@ def fatal(expected: Expected, worker: WorkerPython) -> Fault | None:
     or_sync = f"{install}  (on the cluster), or set kind: sync and Towline brings everything"
     if not expected.changeable:
         or_sync = "set python: workspace to send the workspace's interpreter along"
+    or_sync = expected.advice or or_sync
     if worker.parsl is None:
         return Fault(
             f"the environment's Python ({worker.executable}) has no Parsl: {worker.worker_error}",

@@ -74,14 +74,21 @@ def preflight(
 def _expected(environment: Environment) -> Expected:
     workspace = this_workspace()
     # A copy is exact: only another environment is compared package by package.
-    others = [] if environment.ours else select(installed_here())
+    exact = environment.ours and environment.kind != "container"
+    others = [] if exact else select(installed_here())
     return Expected(
         version=workspace.version,
         implementation=workspace.implementation,
         parsl=version("parsl"),
         packages={package.name: package.version for package in others},
         changeable=not environment.ours,
+        advice=_OF_IMAGE if environment.kind == "container" else "",
     )
+
+
+_OF_IMAGE = (
+    "use an image with glibc and an unaltered Python; Towline lays the script's Parsl over it"
+)
 
 
 def _try(

@@ -65,8 +65,11 @@ class EnvironmentRequest(BaseModel):
         "(send the workspace's own along). `sync` finds one when absent.",
     )
     prefix: str | None = Field(None, description="`existing`: folder of a venv or conda env.")
-    conda_env: str | None = Field(None, description="`existing`: name or folder of a conda env. `conda`: where to "
-        "put a link to it.")
+    conda_env: str | None = Field(
+        None,
+        description="`existing`: name or folder of a conda env. `conda`: where to "
+        "put a link to it.",
+    )
     conda_dir: str = Field("~/miniconda3", description="`existing`: conda's folder on the cluster.")
     modules: tuple[str, ...] = Field(
         (), description="Modules to load first: `gcc/12`, or a line such as `module use /opt/mods`."
@@ -105,7 +108,9 @@ class EnvironmentRequest(BaseModel):
         if of_spec != (self.spec is not None):
             raise ValueError("kinds uv and conda are made from a spec: the two go together")
         if of_spec and (self.packages is not None or self.exclude):
-            raise ValueError("packages and exclude choose what kind sync copies; others have a spec")
+            raise ValueError(
+                "packages and exclude choose what kind sync copies; others have a spec"
+            )
         if self.kind == "conda":
             self._fits_conda()
         elif self.kind != "existing" and (self.prefix or self.conda_env):

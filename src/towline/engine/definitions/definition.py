@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, model_validator
 
+from towline.engine.definitions.container import ContainerKeys
 from towline.engine.definitions.environment import EnvironmentKeys
 from towline.engine.definitions.placement import PlacementKeys
 from towline.engine.definitions.scaling import ScalingKeys
 from towline.engine.definitions.values import WALLTIME
 
 
-class ExecutorDefinition(EnvironmentKeys, ScalingKeys, PlacementKeys):
+class ExecutorDefinition(ContainerKeys, EnvironmentKeys, ScalingKeys, PlacementKeys):
     """What stands behind one Parsl executor label."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)

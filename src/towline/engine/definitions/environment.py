@@ -16,16 +16,17 @@ class EnvironmentKeys(BaseModel):
         None, description="Working folder of the apps on the cluster; kept after the run."
     )
     worker_init: Lines = Field((), description="Shell lines run on the node before the worker.")
-    environment: Literal["auto", "sync", "existing", "uv", "conda"] | None = Field(
+    environment: Literal["auto", "sync", "existing", "uv", "conda", "container"] | None = Field(
         None,
-        description="Kind of Python environment; default (and `auto`): `existing` when one is "
-        "named, else what `env_spec` is, else `sync`.",
+        description="Kind of Python environment; default (and `auto`): `container` when an "
+        "image or a definition file is named, `existing` when one is, else what `env_spec` is, "
+        "else `sync`.",
     )
     env_spec: OneLine | None = Field(
         None,
         description="File that says what is in the environment, by path from this file. `uv`: "
         "requirements, `pyproject.toml`, or a script with a PEP 723 header. `conda`: "
-        "environment.yml.",
+        "environment.yml. `container`: a definition file (.def) or an image (.sif).",
     )
     env_update: Literal["missing", "relock", "never"] = Field(
         "missing",
@@ -69,7 +70,9 @@ class EnvironmentKeys(BaseModel):
         description="`conda`: what nodes have and the controller has not, such as `__cuda=12.4`; a "
         "name alone: nodes do not have it.",
     )
-    modules: tuple[str, ...] = Field((), description="`existing`: modules to load.")
+    modules: tuple[str, ...] = Field(
+        (), description="Modules to load first: `existing`, `container`."
+    )
     env_root: OneLine | None = Field(None, description="Folder of environments on the cluster.")
     preflight: Literal["login", "compute", "off"] = Field(
         "login", description="Where the environment is tried before anything is submitted."

@@ -173,7 +173,18 @@ def _with_whole_paths(executor: ExecutorDefinition, folder: Path) -> ExecutorDef
     if executor.local_conda_yaml is not None:
         yaml_path = folder / Path(executor.local_conda_yaml).expanduser()
         changes["local_conda_yaml"] = str(yaml_path)
+    if executor.container_def is not None:
+        changes["container_def"] = str(folder / Path(executor.container_def).expanduser())
+    if executor.container_image is not None:
+        changes["container_image"] = _whole_image(executor.container_image, folder)
     return executor.model_copy(update=changes)
+
+
+def _whole_image(image: str, folder: Path) -> str:
+    """Return an image's name with its path whole, where it is a file of the workspace."""
+    if image.startswith(("/", "~/")) or "://" in image:
+        return image
+    return f"file:{folder / Path(image.removeprefix('file:')).expanduser()}"
 
 
 def _our_name(thing: str, key: str, notes: list[str]) -> str | None:
