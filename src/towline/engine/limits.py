@@ -45,6 +45,8 @@ def check_request(
         return
     if wanted.partition is None:
         partition = facts.default_partition()
+        if partition is None and kind == "gridengine":
+            return  # the job goes wherever there is room
         if partition is None:
             raise DefinitionError(
                 thing, "the site has no default partition", f"set `partition`: {_names(facts)}"

@@ -14,6 +14,7 @@ DIRECTIVES: Mapping[str, str] = {
     "pbs": "#PBS",
     "torque": "#PBS",
     "lsf": "#BSUB",
+    "gridengine": r"#\$",
 }
 """How a line of ``scheduler_options`` begins; another beginning is a comment to the scheduler."""
 
@@ -22,6 +23,8 @@ PROPER_NAMES: Mapping[str, str] = {
     "pbs": "PBS Pro",
     "torque": "Torque",
     "lsf": "LSF",
+    "gridengine": "Grid Engine",
+    "condor": "HTCondor",
 }
 
 NOT_THERE: Mapping[str, Mapping[str, str]] = {
@@ -43,15 +46,45 @@ NOT_THERE: Mapping[str, Mapping[str, str]] = {
         "qos": "give a service class as `#BSUB -sla NAME` in scheduler_options",
         "gres": 'set `gpus_per_node`, or give `#BSUB -R "rusage[NAME=N]"` in scheduler_options',
     },
+    "gridengine": {
+        "qos": "many sites have a queue or project for it: set `partition` or `account`",
+        "gres": "set `gpus_per_node`, or `constraint: name=value`",
+        "mem_per_node": "sites call memory differently: set `constraint`, such as `h_vmem=4G`, "
+        "which is for each slot",
+        "mpi": "its parallel environments differ from site to site: start mpiexec in an app",
+    },
+    "condor": {
+        "qos": "set `account` (an accounting group)",
+        "gres": "set `gpus_per_node`",
+        "reservation": "give `requirements = …` as `constraint`",
+        "exclusive": "set `cores_per_node` to those of a whole machine",
+        "mpi": "a job has one machine",
+    },
 }
 """Scheduler -> key that it has nothing for -> what to write instead."""
 
+ONE_NODE = frozenset({"gridengine", "condor"})
+"""Blocks are on one node each here: more of them do the same, and start sooner."""
+
+OUR_OWN = frozenset(
+    {
+        *("universe", "executable", "transfer_executable", "arguments", "output", "error"),
+        *("stream_output", "stream_error", "batch_name", "queue", "transfer_output_files"),
+    }
+)
+"""What HTCondor's description of a block says already, and must."""
+
+_SUBMIT_LINE = re.compile(r"(\+?[A-Za-z_][\w.]*)\s*=\s*.*[^\s\\]")
 _RESOURCES = re.compile(r"[\w.-]+=[^\s:]+(?::[\w.-]+=[^\s:]+)*")
 _PROPERTIES = re.compile(r"[\w.-]+(?::[\w.-]+)*")
 _SELECTION = re.compile(r"[^\"'\[\]`\\$]+")
+_LIST = re.compile(r"[\w.-]+(?:=[^\s,]+)?(?:,[\w.-]+(?:=[^\s,]+)?)*")
+_EXPRESSION = re.compile(r".*[^\s\\]")
 CONSTRAINTS: Mapping[str, tuple[re.Pattern[str], str]] = {
     "pbs": (_RESOURCES, "resources of a chunk, such as `gpu_model=a100:highmem=true`"),
     "torque": (_PROPERTIES, "node properties, such as `bigmem:ib`"),
+    "gridengine": (_LIST, "resources, such as `h_vmem=4G,avx2`"),
+    "condor": (_EXPRESSION, "requirements, such as `OpSysMajorVer == 9 && HasSingularity`"),
     "lsf": (_SELECTION, "a selection without its brackets, such as `type==X86_64 && ib`"),
 }
 """How each spells what a node must have; it becomes part of a directive."""
@@ -70,7 +103,7 @@ def check_keys(thing: str, kind: str, wanted: ExecutorDefinition, facts: Cluster
     """
     scheduler = PROPER_NAMES.get(kind, kind)
     for key, instead in NOT_THERE.get(kind, {}).items():
-        if getattr(wanted, key) is not None:
+        if getattr(wanted, key) not in (None, False):
             raise DefinitionError(f"{thing}.{key}", f"{scheduler} has no {key}", instead)
     if kind == "lsf" and wanted.gpus_per_node and old_lsf(facts):
         raise DefinitionError(
@@ -79,14 +112,11 @@ def check_keys(thing: str, kind: str, wanted: ExecutorDefinition, facts: Cluster
             'give the site\'s words, such as `#BSUB -R "rusage[ngpus_excl_p=1]"`, in '
             "scheduler_options",
         )
-    start = DIRECTIVES.get(kind)
-    for line in wanted.scheduler_options if start else ():
-        if not re.match(rf"{start}\s+\S", line):
-            raise DefinitionError(
-                f"{thing}.scheduler_options",
-                f"{line!r} is no directive of {scheduler}",
-                f"each line begins with `{start} `",
-            )
+    if kind in ONE_NODE and wanted.nodes > 1:
+        raise DefinitionError(
+            f"{thing}.nodes", f"a block on {scheduler} has one node", "set `max_blocks` instead"
+        )
+    _check_options(thing, kind, scheduler, wanted)
     if wanted.constraint is not None and kind in CONSTRAINTS:
         spelling, example = CONSTRAINTS[kind]
         if not spelling.fullmatch(wanted.constraint):
@@ -94,6 +124,22 @@ def check_keys(thing: str, kind: str, wanted: ExecutorDefinition, facts: Cluster
                 f"{thing}.constraint",
                 f"{wanted.constraint!r} is not how {scheduler} says it",
                 example,
+            )
+
+
+def _check_options(thing: str, kind: str, scheduler: str, wanted: ExecutorDefinition) -> None:
+    start = DIRECTIVES.get(kind)
+    for line in wanted.scheduler_options:
+        if kind == "condor":
+            match = _SUBMIT_LINE.fullmatch(line)
+            good = match is not None and match[1].lower() not in OUR_OWN
+            form = "each line is `name = value`, and none of " + ", ".join(sorted(OUR_OWN))
+        else:
+            good = bool(re.match(rf"{start}\s+\S", line)) if start else True
+            form = f"each line begins with `{start} `".replace("\\", "")
+        if not good:
+            raise DefinitionError(
+                f"{thing}.scheduler_options", f"{line!r} is no directive of {scheduler}", form
             )
 
 

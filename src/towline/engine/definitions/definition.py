@@ -21,8 +21,8 @@ class ExecutorDefinition(ContainerKeys, EnvironmentKeys, ScalingKeys, PlacementK
         if self.min_blocks > self.max_blocks or self.init_blocks > self.max_blocks:
             raise ValueError("min_blocks and init_blocks may not exceed max_blocks")
         for line in self.scheduler_options:
-            if "\n" in line or "\r" in line or not line.startswith("#"):
-                raise ValueError(f"scheduler_options: {line!r} is not one directive (#…)")
+            if "\n" in line or "\r" in line or "\0" in line:
+                raise ValueError(f"scheduler_options: {line!r} is not one directive")
         return self
 
     @property

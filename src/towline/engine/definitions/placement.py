@@ -13,7 +13,9 @@ class PlacementKeys(BaseModel):
     """Where workers run, and the resources of a block."""
 
     cluster: OneLine = Field(description="Name of the cluster; `local` is this machine.")
-    provider: Literal["auto", "slurm", "pbs", "torque", "lsf", "controller", "local"] = Field(
+    provider: Literal[
+        "auto", "slurm", "pbs", "torque", "lsf", "gridengine", "condor", "controller", "local"
+    ] = Field(
         "auto",
         description="Where workers run: on nodes, in jobs of the scheduler named; `controller`: on "
         "the controller itself, without the scheduler; `local` on this machine. `auto` follows "
@@ -46,5 +48,5 @@ class PlacementKeys(BaseModel):
     reservation: OneLine | None = Field(None, description="Reservation to run in.")
     exclusive: bool = Field(False, description="Ask for whole nodes.")
     scheduler_options: Lines = Field(
-        (), description="More directives for the job script, such as `#SBATCH --mail-type=END`."
+        (), description="More lines for the scheduler, in its own words, such as `#SBATCH --mail-type=END`."
     )
