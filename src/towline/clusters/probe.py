@@ -8,7 +8,9 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from towline.clusters import _node_address
+from towline.clusters._lsf_queues import read_lsf_queues
 from towline.clusters._marked import Answer, first, marked_lines, number
+from towline.clusters._pbs_queues import read_pbs_queues, read_pbs_version
 from towline.clusters._queues import read_pool, read_queues
 from towline.clusters._sinfo import read_partitions
 from towline.clusters.definition import ClusterDefinition
@@ -29,7 +31,7 @@ NOT_FOUND = "127"
 
 _ASKED = (
     *(("partitions", "sinfo"), ("jobs", "squeue"), ("accounting", "sacct")),
-    ("partitions", "qstat"),
+    *(("partitions", "qstat"), ("partitions", "qstat -Q"), ("partitions", "bqueues")),
     *(("partitions", "condor_status"), ("jobs", "condor_q")),
 )
 """Facts, and the commands that stand behind them."""
@@ -85,6 +87,7 @@ def read_answer(text: str, definition: ClusterDefinition) -> ClusterFacts:
     unknown = _unknown(answer)
     choice = _address(answer, definition)
     tools = dict(_pair(line) for line in answer["tool"])
+    pbs, pbs_version = read_pbs_version(first(answer, "pbs_said"))
     pythons: dict[str, str] = {}
     for version, path in map(_pair, answer["python"]):
         pythons.setdefault(version, path)
@@ -106,8 +109,8 @@ def read_answer(text: str, definition: ClusterDefinition) -> ClusterFacts:
         noexec=first(answer, "noexec") == "yes",
         pythons=pythons,
         tools=tools,
-        scheduler=_scheduler(tools, definition.type),
-        scheduler_version=first(answer, f"{definition.type}_version"),
+        scheduler=_scheduler(tools, pbs or definition.type),
+        scheduler_version=pbs_version or first(answer, f"{definition.type}_version"),
         scheduler_settings=dict(_pair(line) for line in answer["setting"]),
         parallel_environments=tuple(answer["parallel"]),
         accounting=first(answer, "!sacct") == "0",
@@ -131,6 +134,11 @@ def _partitions(answer: Answer) -> tuple[Partition, ...]:
         return read_partitions(answer["sinfo"])
     if first(answer, "!qstat") == "0":
         return read_queues(answer["qstat"], answer["queue"])
+    if first(answer, "!qstat -Q") == "0":
+        default = first(answer, "default_queue")
+        return read_pbs_queues(answer["queue"], answer["pbs_node"], default)
+    if first(answer, "!bqueues") == "0":
+        return read_lsf_queues(answer["bqueues"], answer["queue"], answer["bhost"])
     if first(answer, "!condor_status") == "0":
         return read_pool(answer["condor_status"])
     return ()

@@ -88,7 +88,8 @@ find_scheduler() {
     printf '%s\n' "$said" | sed -n 's/^@@\([A-Za-z_][A-Za-z0-9_]*\)=\(.*\)/@@setting=\1 \2/p'
     eval "$(printf '%s\n' "$said" | sed -n "s/'/'\\\\''/g; s/^@@\([A-Za-z_][A-Za-z0-9_]*\)=\(.*\)/export \1='\2'/p")"
     command -v "$submit" >/dev/null 2>&1 && return
-    for folder in /opt/slurm/bin /usr/local/slurm/bin /opt/pbs/bin /usr/local/bin /cm/shared/apps/slurm/current/bin; do
+    for folder in /opt/slurm/bin /usr/local/slurm/bin /opt/pbs/bin /usr/local/bin /cm/shared/apps/slurm/current/bin \
+        /opt/pbs/default/bin /opt/torque/bin /usr/local/torque/bin; do
         [ ! -x "$folder/$submit" ] || { PATH=$PATH:$folder && return; }
     done
     folder=$(printf '%s\n' "$said" | sed -n "s/^@@=\(\/.*\)\/$submit\$/\1/p")
@@ -161,6 +162,39 @@ about_condor() {
         while read -r node address; do look_at_route pool "$node" "$address"; done
 }
 
+about_pbs() { # Torque too
+    command -v qstat >/dev/null 2>&1 || return 0
+    fact pbs_said "$(limited 5 qstat --version 2>&1 | grep -i version | head -n 1)"
+    answer=$(limited 8 qstat -Q -f 2>&1)
+    code=$?
+    fact '!qstat -Q' $code
+    [ $code -eq 0 ] || { lines 'qstat -Q' "$answer" && return 0; }
+    lines queue "$(printf '%s\n' "$answer" | grep -E '^Queue|(enabled|started|resources_max[.](walltime|nodect)) = ')"
+    fact default_queue "$(limited 5 qstat -B -f 2>/dev/null | sed -n 's/^ *default_queue = //p')"
+    fact jobs "$(limited 5 qstat -u "$(id -un)" 2>/dev/null | grep -c '^[0-9]')"
+    answer=$(limited 8 pbsnodes -a 2>/dev/null | grep -E '^[^[:space:]]|^[[:space:]]+(state|np|gpus|resources_available[.](ncpus|mem|ngpus)) = ' | head -n 20000)
+    lines pbs_node "$answer"
+    printf '%s\n' "$answer" | grep '^[^[:space:]]' | head -n 8 |
+        while read -r node; do look_at_route nodes "$node" "$node"; done
+}
+
+about_lsf() {
+    command -v bqueues >/dev/null 2>&1 || return 0
+    fact lsf_version "$(limited 5 lsid 2>/dev/null | sed -n '1s/[^0-9]*\([0-9.]*[0-9]\).*/\1/p')"
+    answer=$(limited 8 bqueues -w 2>&1)
+    code=$?
+    fact '!bqueues' $code
+    lines bqueues "$answer"
+    [ $code -eq 0 ] || return 0
+    lines queue "$(limited 8 bqueues -l 2>/dev/null | awk '/^QUEUE:/ || /default queue/ { print } limit { print "RUNLIMIT" $0; limit = 0 } $1 == "RUNLIMIT" { limit = 1 }')"
+    fact jobs "$(limited 5 bjobs -w 2>/dev/null | grep -c '^[0-9]')"
+    answer=$(limited 8 bhosts -w 2>/dev/null | tail -n +2 | head -n 5000)
+    lines bhost "$answer"
+    printf '%s\n' "$answer" | head -n 8 | while read -r node rest; do
+        [ -z "$node" ] || look_at_route hosts "$node" "$node"
+    done
+}
+
 about_addresses() {
     fact ssh_connection "${SSH_CONNECTION:-}"
     if command -v ip >/dev/null 2>&1; then
@@ -181,6 +215,8 @@ probe() {
         slurm) about_slurm ;;
         gridengine) about_gridengine ;;
         condor) about_condor ;;
+        pbs | torque) about_pbs ;;
+        lsf) about_lsf ;;
     esac
     about_addresses
     fact end ok
