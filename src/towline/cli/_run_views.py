@@ -25,6 +25,8 @@ from towline.runs.render import (
     status_lines,
     tasks,
 )
+from towline.runs.tasks import read_tries
+from towline.runs.tasks.words import overview
 from towline.runs.view import RunView
 
 LIST_COLUMNS = ("run", "state", "started", "took", "tasks", "clusters", "script")
@@ -148,6 +150,8 @@ def _facts(asked: Asked, folder: RunFolder, view: RunView) -> list[list[str]]:
         rows.append(["  cluster", f"{label} on {name}, as asked"])
     if view.total:
         rows.append(["  tasks", tasks(view.done, view.failed, view.total)])
+    if words := overview(read_tries(folder.tasks, over=view.state.final)):
+        rows.append(["", f"{words} (towline run tasks {folder.number})"])
     if view.state.final:
         rows += [["  leftovers", words] for words in leftover_words(view)]
     rows.append(["  folder", short_path(folder.path)])

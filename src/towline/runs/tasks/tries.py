@@ -30,7 +30,7 @@ ENDS = {TryState.LAUNCHED: frozenset(TryState) - {TryState.LAUNCHED}}
 
 @dataclass(slots=True)
 class TaskTry:
-    """One try of one task.
+    """One try of one task; ``number`` is 1 for the first.
 
     Times are in unix seconds by the workspace's clock, ``start`` too: a node's clock that is
     provably off is set right. ``seconds`` and ``cpu`` are of the call alone, ``memory`` in bytes
@@ -141,7 +141,7 @@ def _step(tries: dict[tuple[Any, Any], TaskTry], row: dict[str, Any], load: str)
     key = (row["task"], int(row.get("try", 0)))
     each = tries.get(key)
     if each is None:
-        each = tries[key] = TaskTry(f"{load}{key[0]}", key[1])
+        each = tries[key] = TaskTry(f"{load}{key[0]}", key[1] + 1)
     if state is TryState.LAUNCHED:
         each.app, each.executor = str(row.get("app", "")), str(row.get("executor", ""))
         each.launched, each.called = time, _number(row.get("called"))
