@@ -352,6 +352,8 @@ class BatchThread:
             job = found.get(block.job_id or "")
             if job is not None and job.job_name == block.job_name:
                 self._seen(block, job)
+            elif block.cancel_wanted:
+                self._end(block, JobState.CANCELLED, block.reason)
             elif self._may_still_be_told(block):
                 continue
             elif block.state is BlockState.RUNNING:
@@ -367,7 +369,7 @@ class BatchThread:
     def _may_still_be_told(self, block: Block) -> bool:
         block.missing_since = block.missing_since or time.monotonic()
         waited = time.monotonic() - block.missing_since
-        return not block.cancel_wanted and waited < self._scheduler.settle_seconds
+        return waited < self._scheduler.settle_seconds
 
     # -- cancelling and ending ---------------------------------------------------------------
 

@@ -48,5 +48,6 @@ class PlacementKeys(BaseModel):
     reservation: OneLine | None = Field(None, description="Reservation to run in.")
     exclusive: bool = Field(False, description="Ask for whole nodes.")
     scheduler_options: Lines = Field(
-        (), description="More lines for the scheduler, in its own words, such as `#SBATCH --mail-type=END`."
+        (),
+        description="More lines for the scheduler, in its own words: `#SBATCH --mail-type=END`.",
     )
