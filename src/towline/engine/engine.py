@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ from towline.clusters import ClusterDefinition
 from towline.engine.definitions import ExecutorDefinition, ExecutorsFile
 from towline.engine.error_handler import block_error_handler
 from towline.engine.executor import RemoteExecutor, WatchedExecutor
+from towline.engine.interchange.prefetch import MOST_AHEAD, ShortTasksAhead
 from towline.engine.kinds import provider_kind
 from towline.engine.launch import (
     INTERCHANGE_COMMAND,
@@ -26,9 +28,9 @@ from towline.engine.launch import (
     remote_launch_command,
 )
 from towline.engine.ledger import Ledger, Report
+from towline.engine.mpi_executor import RemoteMpiExecutor, mpi_options
 from towline.engine.opening import open_site
 from towline.engine.parsl_log import RunLogging
-from towline.engine.prefetch import MOST_AHEAD, ShortTasksAhead
 from towline.engine.providers import PROVIDERS
 from towline.engine.retries import retry_handler
 from towline.engine.site import Site
@@ -157,7 +159,7 @@ class Engine:
                 if isinstance(wanted.accelerators, int)
                 else list(wanted.accelerators)
             ),
-            **_prefetch(wanted),
+            **_prefetch(wanted, self.sites.get(wanted.cluster)),
             "heartbeat_threshold": wanted.heartbeat_threshold,
             # a worker that died is noticed at a heartbeat
             "heartbeat_period": max(2, min(HEARTBEAT_SECONDS, wanted.heartbeat_threshold // 4)),
@@ -175,12 +177,16 @@ class Engine:
         site = self.sites[wanted.cluster]
         self._open_labels.add(label)
         provider = PROVIDERS[kind](site, label, wanted)
-        return RemoteExecutor(
+        make: Any = RemoteExecutor
+        if wanted.mpi:
+            make, common = RemoteMpiExecutor, mpi_options(common, wanted)
+        return make(  # type: ignore[no-any-return]
             **common,
             launch_cmd=remote_launch_command(),
             provider=provider,
             block_error_handler=block_error_handler(site.name, self.report, provider.refusal),
-            on_start=lambda port, keys: site.started(label, port, keys),
+            on_start=functools.partial(site.started, label),
+            far=site.far_interchange(label),
             on_shutdown=lambda: self._shut(label),
         )
 
@@ -209,9 +215,11 @@ class Engine:
         return facts
 
 
-def _prefetch(wanted: ExecutorDefinition) -> dict[str, Any]:
+def _prefetch(wanted: ExecutorDefinition, site: Site | None) -> dict[str, Any]:
     if wanted.prefetch == "auto":
-        return {"prefetch_capacity": MOST_AHEAD, "manager_selector": ShortTasksAhead()}
+        round_trip = site.round_trip() if site is not None else None
+        selector = ShortTasksAhead(round_trip or 0.0)
+        return {"prefetch_capacity": MOST_AHEAD, "manager_selector": selector}
     return {"prefetch_capacity": wanted.prefetch}
 
 

@@ -14,6 +14,8 @@ from parsl.executors.high_throughput.executor import HTEXFuture
 from zmq.constants import SocketOption
 from zmq.error import ZMQError
 
+from towline.engine.interchange.far import FarInterchange
+from towline.engine.interchange.handover import Place
 from towline.engine.ledger import Report
 from towline.engine.tasks import TaskObserver, submit_measured
 from towline.errors import InterchangeLost
@@ -37,6 +39,8 @@ class WatchedExecutor(HighThroughputExecutor):
 
     """
 
+    command_client: Any
+
     def __init__(
         self, *, report: Report, observer: TaskObserver | None = None, **options: Any
     ) -> None:
@@ -50,11 +54,7 @@ class WatchedExecutor(HighThroughputExecutor):
     def start(self) -> None:
         """Start the interchange and its watch."""
         super().start()
-        # without a limit, a question under way when the interchange dies would hold Parsl's
-        # scaling thread, and so every other executor, for ever
-        self.command_client.run = functools.partial(
-            self.command_client.run, timeout_s=ANSWER_SECONDS
-        )
+        self._guard_questions()
         # without a peer the socket would block for ever; closing it meanwhile aborts the process
         self.outgoing_q.zmq_socket.setsockopt(SocketOption.SNDTIMEO, SEND_SECONDS * 1000)
         threading.Thread(
@@ -101,6 +101,19 @@ class WatchedExecutor(HighThroughputExecutor):
         """Return the managers; none once the interchange is dead."""
         return [] if self.interchange_died else list(super().connected_managers())
 
+    def _guard_questions(self) -> None:
+        """Let no question to the interchange wait for ever.
+
+        One under way when it dies would hold Parsl's scaling thread, and so every other executor.
+        """
+        self.command_client.run = functools.partial(
+            self.command_client.run, timeout_s=ANSWER_SECONDS
+        )
+
+    def _end_of_interchange(self, code: int) -> str:
+        """Return why the interchange is gone, in words."""
+        return f"Parsl's interchange ended by itself (exit code {code})"
+
     def _watch(self) -> None:
         code = self.interchange_proc.wait()
         if self._stopping or self.bad_state_is_set:
@@ -108,7 +121,7 @@ class WatchedExecutor(HighThroughputExecutor):
         self.interchange_died = True
         error = InterchangeLost(
             f"executor {self.label}",
-            f"Parsl's interchange ended by itself (exit code {code}); its tasks have failed",
+            f"{self._end_of_interchange(code)}; its tasks have failed",
             "towline run again; interchange.log in the run folder may say why",
         )
         self._report("error", executor=self.label, **error.as_dict())
@@ -116,33 +129,57 @@ class WatchedExecutor(HighThroughputExecutor):
 
 
 class RemoteExecutor(WatchedExecutor):
-    """An executor that says where its interchange listens.
+    """An executor that says where its interchange listens, and may have it on the controller.
 
     Args:
-        on_start: called with the worker port and the folder of certificates, once both exist.
+        on_start: called with the worker port, the folder of certificates, and whether the port is
+            the controller's, once they exist.
         on_shutdown: called when Parsl has shut the executor down.
+        far: takes the interchange to the controller.
 
     """
 
     def __init__(
         self,
         *,
-        on_start: Callable[[int, Path], None],
+        on_start: Callable[[int, Path, bool], None],
         on_shutdown: Callable[[], None],
+        far: FarInterchange | None = None,
         **options: Any,
     ) -> None:
+        if far is not None:
+            options["interchange_launch_cmd"] = [*options["interchange_launch_cmd"], far.socket]
         super().__init__(**options)
         self._on_start = on_start
         self._on_shutdown = on_shutdown
+        self._far = far
 
     def start(self) -> None:
         """Start the interchange, then say where it listens."""
+        if self._far is not None:
+            self._far.take_over()
         super().start()
-        self._on_start(self.worker_port, Path(self.cert_dir))
+        self._on_start(self.worker_port, Path(self.cert_dir), self._is_far())
 
     def shutdown(self, timeout: float = 10.0) -> None:
         """Shut down, then say so, whatever happened."""
         try:
             super().shutdown(timeout)
         finally:
+            if self._far is not None:
+                self._far.close()
             self._on_shutdown()
+
+    def _is_far(self) -> bool:
+        return self._far is not None and self._far.place is Place.CONTROLLER
+
+    def _guard_questions(self) -> None:
+        if self._far is not None and self._is_far():
+            self.command_client = self._far.commands(self.command_client)
+        else:
+            super()._guard_questions()
+
+    def _end_of_interchange(self, code: int) -> str:
+        if self._far is not None and self._far.trouble is not None:
+            return f"Parsl's interchange is lost: {self._far.trouble}"
+        return super()._end_of_interchange(code)

@@ -11,7 +11,7 @@ from towline.engine.expiry import expiry_script
 from towline.engine.ledger import Report
 from towline.engine.leftovers import SHELL_FUNCTIONS
 from towline.engine.site_names import run_folder_on
-from towline.errors import LinkLost
+from towline.errors import LinkLost, ReachError
 from towline.link import Link, LinkState
 from towline.ssh import Connection, quote
 
@@ -101,6 +101,18 @@ class LinkKeeper:
             if label not in self._ports:
                 self._ports[label] = self._link.listen(label, local_port, address)
             return self._ports[label]
+
+    def round_trip(self) -> float | None:
+        """Return seconds from here to the agent and back; None when they are not known."""
+        with self._lock:
+            link = self._link
+        if link is None:
+            return None
+        try:
+            seconds = link.stats()["round_trip_seconds"]
+        except ReachError:
+            return None
+        return None if seconds is None else float(seconds)
 
     def close(self) -> None:
         """Tell the agent to leave, and end the client."""

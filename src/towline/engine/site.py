@@ -9,6 +9,9 @@ from typing import Any
 from towline.clusters import ClusterDefinition, ClusterFacts
 from towline.engine.batch import BatchThread
 from towline.engine.definitions import ExecutorDefinition
+from towline.engine.interchange.far import FarInterchange
+from towline.engine.interchange.handover import Place
+from towline.engine.interchange.placement import choose
 from towline.engine.keys import pack_keys
 from towline.engine.ledger import Ledger, Report
 from towline.engine.leftovers import find, remove
@@ -43,7 +46,9 @@ class Tenant:
     Attributes:
         interchange_port: on the workspace; known once Parsl has started the executor.
         certificates: folder on the workspace of the keys that its workers need.
+        on_controller: whether that port is the controller's own.
         sent: whether the keys are on the cluster.
+        far: the interchange on the controller, if it is there.
 
     """
 
@@ -51,7 +56,9 @@ class Tenant:
     environment: Environment
     interchange_port: int = 0
     certificates: Path | None = None
+    on_controller: bool = False
     sent: bool = False
+    far: FarInterchange | None = None
 
 
 class Site:
@@ -176,11 +183,43 @@ class Site:
 
     # -- while it runs -----------------------------------------------------------------------
 
-    def started(self, label: str, interchange_port: int, certificates: Path) -> None:
+    def round_trip(self) -> float | None:
+        """Return seconds from here to the controller and back; None when they are not known."""
+        return self._link.round_trip() if self._link is not None else None
+
+    def far_interchange(self, label: str) -> FarInterchange | None:
+        """Return what takes an executor's interchange to the controller, if it belongs there."""
+        assert self._link is not None, "the link starts before Parsl"  # noqa: S101
+        tenant = self._tenants[label]
+        placement = choose(tenant.wanted.interchange, self.round_trip())
+        if placement.place is Place.WORKSPACE:
+            return None
+        self._report(
+            "note",
+            cluster=self.name,
+            executor=label,
+            text=f"the interchange runs on the controller: {placement.reason}",
+        )
+        tenant.far = FarInterchange(
+            label,
+            self.connection,
+            self.name,
+            self.folder,
+            self.address,
+            tenant.environment,
+            self._link.listen,
+            self._report,
+        )
+        return tenant.far
+
+    def started(
+        self, label: str, interchange_port: int, certificates: Path, on_controller: bool
+    ) -> None:
         """Take note of where an executor's interchange listens and which keys it uses."""
         tenant = self._tenants[label]
         tenant.interchange_port = interchange_port
         tenant.certificates = certificates
+        tenant.on_controller = on_controller
 
     def job_name(self, label: str, number: int) -> str:
         """Return the beginning of a job's name."""
@@ -198,7 +237,9 @@ class Site:
         """
         tenant = self._tenants[label]
         assert self._link is not None, "the link starts before Parsl"  # noqa: S101
-        port = self._link.listen(label, tenant.interchange_port, self.address)
+        port = tenant.interchange_port
+        if not tenant.on_controller:
+            port = self._link.listen(label, port, self.address)
         if not tenant.sent:
             self._send_keys(label, tenant)
             tenant.sent = True
@@ -244,7 +285,13 @@ class Site:
         }
 
     def _replace_workers(self) -> int:
-        """Cancel every block: what was in flight to them is lost, and Parsl tries it again."""
+        """Cancel every block: what was in flight to them is lost, and Parsl tries it again.
+
+        What was in flight to an interchange on the controller nobody would try again: it is lost.
+        """
+        for tenant in self._tenants.values():
+            if tenant.on_controller and tenant.far is not None:
+                tenant.far.lost("the link to it lost its state")
         return sum(
             batch.cancel_all("the link lost its state; its workers are replaced")
             for batch in self._batches.values()

@@ -21,3 +21,8 @@ class ScalingKeys(BaseModel):
     heartbeat_threshold: int = Field(
         120, ge=10, description="Seconds of silence after which a node counts as lost."
     )
+    interchange: Literal["auto", "workspace", "controller"] = Field(
+        "auto",
+        description="Where Parsl's interchange runs: on the workspace, or on the controller, where "
+        "workers go on through an outage; `auto`: on a controller that is far away.",
+    )

@@ -13,7 +13,7 @@ from parsl.executors.high_throughput.interchange import Interchange
 from parsl.serialize import pack_apply_message
 from sortedcontainers import SortedList
 
-from towline.engine.prefetch import MOST_AHEAD, ShortTasksAhead
+from towline.engine.interchange.prefetch import MOST_AHEAD, ShortTasksAhead
 
 SECONDS = {"short": 0.001, "long": 3600.0, "middling": 0.3}
 

@@ -38,6 +38,9 @@ CALLS_TO_TRUST = 3
 CALLS_TO_FORGIVE = 100
 """Short calls of a function, after a long one, before any is sent ahead again."""
 
+MOST_FUNCTIONS = 1000
+"""Functions remembered; then all are forgotten and learnt again."""
+
 LOOK_SECONDS = 0.005
 """Between two looks at what a manager has finished."""
 
@@ -156,7 +159,7 @@ class ShortTasksAhead(ManagerSelector):
         self, share: Share, record: ManagerRecord, held: int, taken: int, reserved: int
     ) -> int:
         """Return how many tasks to send beyond the workers: the next in the queue, all short."""
-        full = record["worker_count"] + share.ahead
+        full = int(record["worker_count"]) + share.ahead
         if held < record["worker_count"] or (full - held) * 4 < full:
             return 0
         most = min(full - held, len(self._pending) - taken - reserved)
@@ -173,12 +176,15 @@ class ShortTasksAhead(ManagerSelector):
     def _function(self, task: dict[str, Any]) -> Function:
         """Return what is known of a task's function: the first part of its buffer names it."""
         buffer: bytes = task["buffer"]
-        digits = buffer[: buffer.index(b"\n")]
-        name = buffer[: len(digits) + 1 + int(digits)]
-        return self._functions.setdefault(name, Function())
+        digits = buffer[:20].partition(b"\n")[0]
+        if not digits.isdigit():  # serialised by somebody else
+            return Function()
+        if len(self._functions) >= MOST_FUNCTIONS:
+            self._functions.clear()
+        return self._functions.setdefault(buffer[: len(digits) + 1 + int(digits)], Function())
 
 
 def _free_workers(record: ManagerRecord) -> int:
     if not record["active"] or record["draining"]:
         return 0
-    return max(0, record["worker_count"] - len(record["tasks"]))
+    return max(0, int(record["worker_count"]) - len(record["tasks"]))

@@ -1,0 +1,99 @@
+"""Parsl's questions to an interchange that is far away, answered at once.
+
+Parsl's scaling thread asks each executor in turn and waits for the answer. Over a link that may be
+down for minutes that would hold up all other clusters: here a thread asks, and Parsl gets the
+answer of a moment ago.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from parsl.executors.high_throughput.zmq_pipes import CommandClient
+
+QUESTIONS = ("MANAGERS", "CONNECTED_BLOCKS")
+"""Asked every second; what else Parsl asks is asked when it does."""
+
+ASK_SECONDS = 1.0
+LOOK_MILLISECONDS = 200
+FIRST_ANSWER_SECONDS = 10.0
+SILENT_SECONDS = 10.0
+"""Without an answer for so long, somebody looks whether the interchange lives."""
+
+
+class PatientCommands:
+    """Stands in for the executor's ``CommandClient``; owns its socket from now on.
+
+    Args:
+        client: Parsl's.
+        silent: called again and again, from the thread, while an answer is long overdue.
+
+    """
+
+    def __init__(self, client: CommandClient, silent: Callable[[], None]) -> None:
+        self._client = client
+        self._silent = silent
+        self._answers: dict[str, Any] = {}
+        self._fresh = threading.Condition()
+        self._wishes: queue.Queue[Any] = queue.Queue()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._ask_on, name="interchange commands", daemon=True
+        )
+        self._thread.start()
+
+    def run(self, message: Any, max_retries: int = 3, timeout_s: float | None = None) -> Any:
+        """Answer from what is known; pass an order on without waiting for it.
+
+        Raises:
+            TimeoutError: the interchange has never answered this.
+
+        """
+        if not isinstance(message, str):
+            self._wishes.put(message)  # an order, such as to hold a manager: it has no answer
+            return None
+        if message not in QUESTIONS and message not in self._answers:
+            self._wishes.put(message)
+        with self._fresh:
+            limit = FIRST_ANSWER_SECONDS if timeout_s is None else timeout_s
+            if not self._fresh.wait_for(lambda: message in self._answers, limit):
+                raise TimeoutError(f"the interchange has not answered {message} in {limit:.0f} s")
+            return self._answers[message]
+
+    def close(self) -> None:
+        """Ask no more, and close Parsl's socket."""
+        self._stop.set()
+        self._thread.join()
+        self._client.close()
+
+    def _ask_on(self) -> None:
+        while not self._stop.is_set():
+            for question in QUESTIONS:
+                self._ask(question)
+            try:
+                self._ask(self._wishes.get(timeout=ASK_SECONDS))
+            except queue.Empty:
+                continue
+
+    def _ask(self, message: Any) -> None:
+        """Ask and wait as long as it takes: over the link, the answer will come."""
+        if self._stop.is_set():
+            return
+        socket = self._client.zmq_socket
+        socket.send_pyobj(message)
+        waited = 0.0
+        while not socket.poll(LOOK_MILLISECONDS):
+            if self._stop.is_set():
+                return
+            waited += LOOK_MILLISECONDS / 1000
+            if waited >= SILENT_SECONDS:
+                waited = 0.0
+                self._silent()
+        answer = socket.recv_pyobj()
+        if isinstance(message, str):
+            with self._fresh:
+                self._answers[message] = answer
+                self._fresh.notify_all()

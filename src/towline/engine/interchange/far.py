@@ -1,0 +1,173 @@
+"""An interchange on the controller: sent there, started, looked after.
+
+It runs as a process group in the run's folder, like a block on the controller, so what ends those
+(clean-up, the agent's lease) ends it.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from parsl.version import VERSION as PARSL_VERSION
+
+from towline.engine.controller import start_group
+from towline.engine.interchange import config as configuration
+from towline.engine.interchange import prefetch, serve
+from towline.engine.interchange.commands import PatientCommands
+from towline.engine.interchange.handover import HandOver, Place
+from towline.engine.ledger import Report
+from towline.environments import Environment
+from towline.errors import SiteError, TowlineError
+from towline.ssh import Connection, quote
+
+FOR_EVER_SECONDS = 10**8
+"""Limit of the process group; the run ends it long before."""
+
+Listen = Callable[[str, int, str], int]
+
+
+class FarInterchange:
+    """One executor's interchange on its cluster's controller.
+
+    Args:
+        label: the executor's.
+        folder: the run's, on the controller.
+        address: of the controller, by which nodes reach it.
+        listen: (name, port on the workspace, address there) -> port on the controller.
+
+    """
+
+    def __init__(
+        self,
+        label: str,
+        connection: Connection,
+        cluster: str,
+        folder: str,
+        address: str,
+        environment: Environment,
+        listen: Listen,
+        report: Report,
+    ) -> None:
+        self.label = label
+        self._connection = connection
+        self._cluster = cluster
+        self._folder = folder
+        self._address = address
+        self._environment = environment
+        self._listen = listen
+        self._report = report
+        self._hand_over = HandOver()
+        self.place: Place | None = None
+        self.trouble: TowlineError | None = None
+        self._name = f"interchange.{label}"
+
+    @property
+    def socket(self) -> str:
+        """Path of the socket, for the command line of the process that Parsl starts."""
+        return str(self._hand_over.path)
+
+    def take_over(self) -> None:
+        """Take what Parsl has for its interchange to the controller, in a thread of its own."""
+        threading.Thread(target=self._take_over, name=self._name, daemon=True).start()
+
+    def commands(self, client: Any) -> PatientCommands:
+        """Return what answers Parsl's questions from now on."""
+        return PatientCommands(client, self._look)
+
+    def lost(self, reason: str) -> None:
+        """Give the interchange up: Parsl learns of it as of one that has died."""
+        self.trouble = SiteError(f"interchange on {self._cluster}", reason)
+        self._hand_over.end()
+
+    def close(self) -> None:
+        """Forget the interchange; what runs on the controller is ended with the run's folder."""
+        self._hand_over.close()
+        self._hand_over.end()
+
+    def _take_over(self) -> None:
+        try:
+            pickled = self._hand_over.take()
+            self.place = self._start(pickled)
+            self._hand_over.answer(self.place)
+        except (OSError, ValueError, TowlineError) as error:
+            self._say(f"the interchange cannot run on the controller: {error}")
+            self.place = Place.WORKSPACE
+            try:
+                self._hand_over.answer(self.place)
+            except OSError:
+                self._hand_over.end()
+
+    def _start(self, pickled: bytes) -> Place:
+        try:
+            config = configuration.read(pickled)
+        except configuration.NotUnderstood as error:
+            self._say(f"the interchange stays on the workspace: parsl {PARSL_VERSION}: {error}")
+            return Place.WORKSPACE
+        ports = {
+            port: self._listen(f"{self.label}-interchange-{port}", port, "127.0.0.1")
+            for port in configuration.script_ports(config)
+        }
+        there = f"{self._folder}/{self._name}"
+        surroundings = configuration.Surroundings(
+            ports, self._address, f"{there}/keys", f"{self._folder}/logs/{self.label}"
+        )
+        self._send(
+            there, Path(config["cert_dir"]), configuration.for_controller(config, surroundings)
+        )
+        script = "\n".join(
+            [
+                self._environment.activation,
+                f"exec {quote(self._environment.python)} {quote(there)}/serve.py "
+                f"{quote(there)}/config",
+                "",
+            ]
+        )
+        self._connection.run(
+            f"cd {quote(self._folder)}/jobs || exit 1\n{start_group(self._name, FOR_EVER_SECONDS)}",
+            input=script.encode(),
+            check=True,
+        )
+        return Place.CONTROLLER
+
+    def _send(self, there: str, keys: Path, config: bytes) -> None:
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for module in (serve, prefetch):
+                assert module.__file__ is not None, "a file"  # noqa: S101
+                _add(tar, Path(module.__file__).name, Path(module.__file__).read_bytes())
+            _add(tar, "config", config)
+            for key in sorted(keys.iterdir()):
+                _add(tar, f"keys/{key.name}", key.read_bytes())
+        self._connection.run(
+            f"umask 077; mkdir -p {quote(there)}/keys && tar -xf - -C {quote(there)}\n",
+            input=archive.getvalue(),
+            check=True,
+        )
+
+    def _look(self) -> None:
+        """Look whether it still runs: it has not answered for long, and the link may be down."""
+        name = quote(f"{self._folder}/jobs/{self._name}")
+        try:
+            answer = self._connection.run(
+                f"[ -e {name}.exit ] && echo ended && exit 0\n"
+                f'read pid boot < {name}.pid && kill -0 "-$pid" 2>/dev/null || echo ended\n',
+                check=True,
+            )
+        except TowlineError:
+            return  # not reached: not observed
+        if answer.stdout.strip() == "ended":
+            self.lost("its process on the controller has ended")
+
+    def _say(self, text: str) -> None:
+        self._report("note", cluster=self._cluster, executor=self.label, text=text)
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.mode, entry.size = 0o600, len(content)
+    tar.addfile(entry, io.BytesIO(content))
