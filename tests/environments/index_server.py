@@ -9,7 +9,7 @@ import zipfile
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import distribution, requires
+from importlib.metadata import distribution, requires, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 def make_wheel(
     folder: Path,
     name: str,
-    version: str = "1.0",
+    release: str = "1.0",
     *,
     files: dict[str, str] | None = None,
     needs: tuple[str, ...] = (),
@@ -28,17 +28,17 @@ def make_wheel(
 ) -> Path:
     """Write a wheel, by default with one module that says its version."""
     module = name.replace("-", "_")
-    about = f"{module}-{version}.dist-info"
+    about = f"{module}-{release}.dist-info"
     lines = "".join(f"Requires-Dist: {line}\n" for line in needs)
     content = {
-        **(files if files is not None else {f"{module}.py": f"version = {version!r}\n"}),
-        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{lines}",
+        **(files if files is not None else {f"{module}.py": f"version = {release!r}\n"}),
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {release}\n{lines}",
         f"{about}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
     if commands:
         points = "".join(f"{key} = {value}\n" for key, value in commands.items())
         content[f"{about}/entry_points.txt"] = f"[console_scripts]\n{points}"
-    path = folder / f"{module}-{version}-{tag}.whl"
+    path = folder / f"{module}-{release}-{tag}.whl"
     _write(path, {key: text.encode() for key, text in content.items()}, about)
     return path
 
@@ -106,11 +106,24 @@ def _write(path: Path, content: dict[str, bytes], about: str) -> None:
         wheel.writestr(f"{about}/RECORD", "\n".join(record) + "\n")
 
 
+def stand_in_for_parsl(folder: Path) -> Path:
+    """Write a wheel that says it is the script's Parsl and has a worker that can be imported.
+
+    For tests of what comes before a worker: it is built and sent in a moment.
+    """
+    worker = "parsl/executors/high_throughput/process_worker_pool.py"
+    parents = ("parsl/executors", "parsl/executors/high_throughput")
+    files = {"parsl/__init__.py": f"__version__ = {version('parsl')!r}\n", worker: ""}
+    files |= {f"{parent}/__init__.py": "" for parent in parents}
+    return make_wheel(folder, "parsl", version("parsl"), files=files)
+
+
 @dataclass
 class Index:
-    """Serves a folder of wheels and source archives; asks for a password where it has one."""
+    """Serves folders of wheels and source archives; asks for a password where it has one."""
 
     folder: Path
+    more: tuple[Path, ...] = ()
     user: str = ""
     password: str = ""
     hashes: bool = True
@@ -147,11 +160,12 @@ class Index:
     def page(self, path: str) -> bytes | None:
         """Return what lies at a path; None: nothing."""
         parts = [part for part in path.split("/") if part]
-        if parts[:1] == ["files"] and len(parts) == 2 and (self.folder / parts[1]).is_file():
-            return (self.folder / parts[1]).read_bytes()
+        everything = [f for place in (self.folder, *self.more) for f in sorted(place.iterdir())]
+        if parts[:1] == ["files"] and len(parts) == 2:
+            return next((f.read_bytes() for f in everything if f.name == parts[1]), None)
         if parts[:1] != ["simple"] or len(parts) != 2:
             return None
-        files = [f for f in sorted(self.folder.iterdir()) if _name_of(f) == parts[1]]
+        files = [file for file in everything if _name_of(file) == parts[1]]
         links = (f'<a href="/files/{f.name}{self._fragment(f)}">{f.name}</a>' for f in files)
         return "\n".join(["<!DOCTYPE html><html><body>", *links, "</body></html>"]).encode()
 
@@ -170,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.index = index
         super().__init__(*args)  # type: ignore[arg-type]
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class calls it so
+    def do_GET(self) -> None:
         index = self.index
         login = base64.b64encode(f"{index.user}:{index.password}".encode()).decode()
         if index.password and self.headers.get("Authorization") != f"Basic {login}":
@@ -182,7 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "text/html" if self.path.startswith("/simple") else "application/octet-stream"
         self._answer(200 if page is not None else 404, page or b"", {"Content-Type": kind})
 
-    do_HEAD = do_GET  # noqa: N815
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def _answer(self, code: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(code)
