@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from towline.clusters import ClusterDefinition, ClusterStore
-from towline.ssh import Connection
+from towline.clusters.on_testbed import defined
 from towline.testbed import Testbed
 
 
@@ -20,23 +19,8 @@ def clusters() -> Iterator[Testbed]:
     """Boot the testbed and define `onprem` and `cloud` in a TOWLINE_HOME of its own."""
     with tempfile.TemporaryDirectory(prefix="towline-bench-") as folder:
         os.environ |= {"TOWLINE_HOME": folder, "TOWLINE_RUNTIME_DIR": folder}
-        with Testbed(Path(folder) / "testbed") as testbed:
-            definitions = [
-                ClusterDefinition(
-                    name=name,
-                    host=name,
-                    ssh_config=str(testbed.ssh_config),
-                    connections_per_minute=600,
-                )
-                for name in ("onprem", "cloud")
-            ]
-            for definition in definitions:
-                ClusterStore().add(definition)
-            try:
-                yield testbed
-            finally:
-                for definition in definitions:
-                    Connection(definition.destination()).close()
+        with Testbed(Path(folder) / "testbed") as testbed, defined(testbed):
+            yield testbed
 
 
 def spread(values: Sequence[float]) -> str:

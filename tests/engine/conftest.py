@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from towline.clusters import ClusterDefinition, ClusterStore
-from towline.ssh import Connection
+from towline.clusters.on_testbed import defined
 from towline.testbed import Testbed
 
 
@@ -29,20 +28,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def clusters(home: Path, healthy_testbed: Testbed) -> Iterator[Testbed]:
     """The testbed with both clusters defined; their connections are closed afterwards."""
-    definitions = [
-        ClusterDefinition(
-            name=name,
-            host=name,
-            ssh_config=str(healthy_testbed.ssh_config),
-            connections_per_minute=600,
-        )
-        for name in ("onprem", "cloud")
-    ]
-    for definition in definitions:
-        ClusterStore().add(definition)
-    yield healthy_testbed
-    for definition in definitions:
-        Connection(definition.destination()).close()
+    with defined(healthy_testbed):
+        yield healthy_testbed
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from pathlib import Path
 import parsl
 import pytest
 
-from towline.clusters import ClusterDefinition, load_facts
+from towline.clusters import load_facts
+from towline.clusters.on_testbed import definition_of
 from towline.environments import (
     EnvironmentRequest,
     list_environments,
@@ -29,13 +30,7 @@ class Reached:
 
     def __init__(self, testbed: Testbed, name: str, user: str | None = None) -> None:
         self.name = name
-        self.definition = ClusterDefinition(
-            name=name,
-            host=name,
-            user=user,
-            ssh_config=str(testbed.ssh_config),
-            connections_per_minute=600,
-        )
+        self.definition = definition_of(testbed, name, user=user)
         self.connection = Connection(self.definition.destination())
         self.facts = load_facts(self.definition, self.connection)
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from towline.clusters import ClusterDefinition, ClusterStore
-from towline.ssh import Connection
+from towline.clusters.on_testbed import defined
 from towline.testbed import Testbed
 
 from .remains import remains
@@ -31,26 +30,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def definition(testbed: Testbed, name: str, **facts: Any) -> ClusterDefinition:
-    """Return a definition of one of the testbed's hosts."""
-    stated = {"name": name, "host": name, "connections_per_minute": 600}
-    return ClusterDefinition(**{**stated, "ssh_config": str(testbed.ssh_config), **facts})
-
-
-def redefine(testbed: Testbed, name: str, **facts: Any) -> None:
-    """Define one of the testbed's clusters anew."""
-    ClusterStore().remove(name)
-    ClusterStore().add(definition(testbed, name, **facts))
-
-
 @pytest.fixture
 def clusters(home: Path, healthy_testbed: Testbed) -> Iterator[Testbed]:
     """The testbed with both clusters defined; their connections are closed afterwards."""
-    for name in ("onprem", "cloud"):
-        ClusterStore().add(definition(healthy_testbed, name))
-    yield healthy_testbed
-    for name in ClusterStore().names():
-        Connection(ClusterStore().load(name).destination()).close()
+    with defined(healthy_testbed):
+        yield healthy_testbed
 
 
 @pytest.fixture

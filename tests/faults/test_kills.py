@@ -13,9 +13,10 @@ from typing import Literal
 
 import pytest
 
+from towline.clusters.on_testbed import redefine
 from towline.testbed import Testbed
 
-from .conftest import NothingLeft, Start, redefine
+from .conftest import NothingLeft, Start
 from .remains import on_cluster, processes_here
 from .scripts import WHEN_TOLD, on_both, on_onprem, stream
 from .slurm import jobs_ever

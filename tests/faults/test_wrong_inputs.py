@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from towline.clusters import ClusterStore
+from towline.clusters.on_testbed import definition_of, redefine
 from towline.testbed import Testbed
 
-from .conftest import NothingLeft, Start, definition, redefine
+from .conftest import NothingLeft, Start
 from .towline_run import Ended
 
 LOAD = """\
@@ -78,7 +79,7 @@ def test_a_controller_without_sbatch_is_said_to_have_none(
     clusters: Testbed, start: Start, nothing_left: NothingLeft
 ) -> None:
     """It is found out before anything is made there."""
-    ClusterStore().add(definition(clusters, "gate"))
+    ClusterStore().add(definition_of(clusters, "gate"))
     clusters.exec("gate", ["mount", "--bind", "/dev/null", "/usr/bin/sbatch"])
     try:
         ended = start(LOAD, executors(cluster="gate")).end()

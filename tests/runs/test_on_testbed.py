@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from towline.clusters import ClusterDefinition, ClusterStore
+from towline.clusters import ClusterStore
+from towline.clusters.on_testbed import defined
 from towline.runs import RunFolder
 from towline.ssh import Connection
 from towline.testbed import Testbed
@@ -39,20 +40,8 @@ EXECUTORS = {
 @pytest.fixture
 def clusters(healthy_testbed: Testbed) -> Iterator[Testbed]:
     """Both clusters of the testbed, defined; their connections are closed afterwards."""
-    definitions = [
-        ClusterDefinition(
-            name=name,
-            host=name,
-            ssh_config=str(healthy_testbed.ssh_config),
-            connections_per_minute=600,
-        )
-        for name in ("onprem", "cloud")
-    ]
-    for definition in definitions:
-        ClusterStore().add(definition)
-    yield healthy_testbed
-    for definition in definitions:
-        Connection(definition.destination()).close()
+    with defined(healthy_testbed):
+        yield healthy_testbed
 
 
 @pytest.fixture
