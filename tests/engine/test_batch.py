@@ -26,6 +26,7 @@ class FakeScheduler:
     """A scheduler whose jobs are a dictionary; scripts are the names of what is asked."""
 
     jobs: dict[str, Observation] = field(default_factory=dict)
+    details: list[Observation] = field(default_factory=list)
     name: str = "fake"
     submit_command: str = "submit"
     cancel_command: str = "cancel"
@@ -48,7 +49,7 @@ class FakeScheduler:
         return "detail"
 
     def read_detail(self, output: str) -> list[Observation]:
-        return []
+        return self.details
 
     def living_script(self, prefix: str) -> str:
         return "living"
@@ -208,6 +209,24 @@ def test_a_lost_answer_is_looked_up_by_name(world: World) -> None:
     assert len(world.scheduler.jobs) == 1
     states = [facts["state"] for event, facts in world.events if event == "block"]
     assert "unanswered" in states
+
+
+@pytest.mark.parametrize(
+    ("assumed", "outcome"), [(None, JobState.FAILED), (JobState.COMPLETED, JobState.COMPLETED)]
+)
+def test_a_forgotten_job_is_waited_for_while_it_may_be_told(
+    world: World, assumed: JobState | None, outcome: JobState
+) -> None:
+    """An accounting that lags or is down is no failure; but a wait has its end."""
+    block = world.batch.submit("a", world.send)
+    world.until(lambda: block.state is BlockState.QUEUED, "queued")
+    world.scheduler.details = [Observation("1", "", None, assumed, "down", patience=1000)]
+    world.scheduler.hidden = True
+    world.until(lambda: block.reason == "down", "in doubt")
+    assert block.alive
+    assert world.ledger.open
+    world.scheduler.details = [Observation("1", "", None, assumed, "still down", patience=0.1)]
+    world.state(block, outcome)
 
 
 def test_a_submission_that_left_nothing_is_tried_again_late(world: World) -> None:

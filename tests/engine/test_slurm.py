@@ -8,6 +8,7 @@ from parsl.jobs.states import JobState
 from towline.engine.blocks import BlockState
 from towline.engine.scheduler import NotObserved
 from towline.engine.schedulers.slurm import ACTIVE, OUTCOMES, PENDING, Slurm
+from towline.engine.schedulers.slurm_details import LAG_SECONDS, SILENT_SECONDS
 
 slurm = Slurm()
 
@@ -54,21 +55,61 @@ def test_every_state_of_squeue_has_one_meaning() -> None:
     assert not (PENDING | ACTIVE) & OUTCOMES.keys()
 
 
+FORGOTTEN = "slurm_load_jobs error: Invalid job id specified\n"
+
+
 def test_details_come_from_scontrol_else_from_the_accounting() -> None:
     """Scontrol forgets after MinJobAge; sacct does not."""
     jobs = {
         job.job_id: job
         for job in slurm.read_detail(
+            "@@job|7\n"
             "JobId=7 JobName=tl.x UserId=jdoe(5001) JobState=OUT_OF_MEMORY Reason=OutOfMemory "
             "NodeList=onprem-n1\n"
-            "slurm_load_jobs error: Invalid job id specified\n"
+            "@@job|8\n" + FORGOTTEN + "@@sacct|7|RUNNING|None|onprem-n1|tl.x\n"
             "@@sacct|8|CANCELLED by 5001|None|onprem-n2|tl.y\n"
-            "@@end\n"
+            "@@end 0\n"
         )
     }
     assert jobs["7"].outcome is JobState.FAILED
     assert jobs["7"].reason == "OUT_OF_MEMORY (OutOfMemory)"
     assert jobs["8"].outcome is JobState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("said", "patience", "assumed"),
+    [
+        ("@@sacct|\n@@end 0\n", LAG_SECONDS, None),
+        ("@@sacct|8|RUNNING|None|onprem-n2|tl.y\n@@end 0\n", LAG_SECONDS, None),
+        ("@@sacct|sacct: error: Problem talking to the database: Connection refused\n@@end 1\n",
+         SILENT_SECONDS, JobState.COMPLETED),
+        ("@@sacct|\n@@end 124\n", SILENT_SECONDS, JobState.COMPLETED),
+    ],
+    ids=["no record yet", "not ended yet", "slurmdbd down", "sacct hung"],
+)  # fmt: skip
+def test_an_accounting_that_lags_or_is_down_tells_nothing_of_a_job(
+    said: str, patience: float, assumed: JobState | None
+) -> None:
+    """It is not failed; it is asked about again, and in the end no failure is made up."""
+    (job,) = slurm.read_detail("@@job|8\n" + FORGOTTEN + said)
+    assert (job.job_id, job.state) == ("8", None)
+    assert (job.patience, job.outcome) == (patience, assumed)
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["@@sacct|Slurm accounting storage is disabled\n@@end 1\n", "@@sacct|\n@@end 127\n"],
+    ids=["disabled", "no sacct"],
+)
+def test_without_accounting_a_forgotten_job_is_forgotten_for_good(said: str) -> None:
+    """There is nobody to ask again."""
+    assert slurm.read_detail("@@job|8\n" + FORGOTTEN + said) == []
+
+
+def test_a_scontrol_that_says_nothing_has_forgotten_nothing() -> None:
+    """Killed by its time limit it prints nothing, and no job is gone for that."""
+    with pytest.raises(NotObserved, match="about job 8"):
+        slurm.read_detail("@@job|8\n@@sacct|\n@@end 0\n")
 
 
 @pytest.mark.parametrize(

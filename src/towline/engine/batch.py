@@ -18,6 +18,7 @@ from parsl.jobs.states import JobState, JobStatus
 from towline.engine.block_output import fetch_output
 from towline.engine.blocks import Block, BlockState
 from towline.engine.error_handler import LOOK
+from towline.engine.forgotten import judge
 from towline.engine.ledger import Ledger, Report
 from towline.engine.pace import Pace
 from towline.engine.scheduler import NotObserved, Observation, Scheduler
@@ -350,21 +351,17 @@ class BatchThread:
         found = {job.job_id: job for job in self._scheduler.read_detail(answer.stdout)}
         for block in blocks:
             job = found.get(block.job_id or "")
-            if job is not None and job.job_name == block.job_name:
+            untold = job if job is not None and job.patience else None
+            if job is not None and not untold and job.job_name == block.job_name:
                 self._seen(block, job)
             elif block.cancel_wanted:
                 self._end(block, JobState.CANCELLED, block.reason)
-            elif self._may_still_be_told(block):
+            elif untold is None and self._may_still_be_told(block):
                 continue
-            elif block.state is BlockState.RUNNING:
-                self._end(block, JobState.COMPLETED, "it ended while nobody could look")
-            else:
-                self._end(
-                    block,
-                    JobState.FAILED,
-                    f"the scheduler no longer knows job {block.job_id}: "
-                    "was it restarted just after the submission?",
-                )
+            elif end := judge(block, untold):
+                self._end(block, *end)
+            elif untold:
+                self._move(block, block.state, untold.reason)
 
     def _may_still_be_told(self, block: Block) -> bool:
         block.missing_since = block.missing_since or time.monotonic()

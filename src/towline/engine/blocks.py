@@ -50,6 +50,7 @@ class Block:
         job_name: ``tl.<tag>.<label>.<n>…``, unique; empty until the job script is written.
         outcome: Parsl's terminal state once the block has ended.
         fault: why neither this block nor another one of its executor can be submitted.
+        doubt: why it is not known how the job ended, though it has left the queue.
         not_before: a refused block is not submitted again before this time (monotonic).
 
     """
@@ -69,6 +70,8 @@ class Block:
     absences: int = 0
     unlisted_since: float = 0.0
     missing_since: float = 0.0
+    doubt: str = ""
+    doubt_since: float = 0.0
     attempts: int = 0
     remote_stdout: str = ""
     remote_stderr: str = ""

@@ -18,6 +18,8 @@ class Observation:
     Attributes:
         state: None when the scheduler's word is not one we know: the job is there, no more.
         outcome: Parsl's terminal state when ``state`` is ENDED, else None.
+        patience: seconds for which the scheduler, which no longer has the job, may yet come to tell
+            how it ended; ``state`` is None. After that ``outcome`` is assumed, if there is one.
         reason: the scheduler's own word ("Resources", "TIMEOUT", "NODE_FAIL").
         stuck: it has ENDED for us, as it will never run by itself, yet the scheduler keeps it
             until somebody cancels it: held by an error, or over its time.
@@ -31,6 +33,7 @@ class Observation:
     reason: str = ""
     nodes: str = ""
     stuck: bool = False
+    patience: float = 0.0
 
     @property
     def is_there(self) -> bool:
@@ -88,7 +91,12 @@ class Scheduler(Protocol):
         """Return a script that asks about jobs which the listing no longer has."""
 
     def read_detail(self, output: str) -> list[Observation]:
-        """Read the answer; a job that is not in it is not known to the scheduler any more."""
+        """Read the answer; a job that is not in it is not known to the scheduler any more.
+
+        Raises:
+            NotObserved: the scheduler did not answer.
+
+        """
 
     def living_script(self, prefix: str) -> str:
         """Return a script that prints the ids of jobs that have not ended, one a line.

@@ -10,6 +10,7 @@ from parsl.jobs.states import JobState
 from towline.clusters import ClusterFacts
 from towline.engine.blocks import BlockState
 from towline.engine.scheduler import NotObserved, Observation, Refusal
+from towline.engine.schedulers import slurm_details
 from towline.engine.schedulers.commands import bounded, path_line
 from towline.ssh import quote
 
@@ -79,37 +80,15 @@ class Slurm:
 
     def detail_script(self, job_ids: Sequence[str]) -> str:
         """Return a script that asks scontrol, then the accounting, about jobs by id."""
-        scontrol = "".join(
-            f"{bounded('scontrol')} -o show job {quote(job_id)} 2>&1 || :\n" for job_id in job_ids
-        )
-        return (
-            f"{self._path}{scontrol}{bounded('sacct')} -X -n -P -j {quote(','.join(job_ids))} "
-            "-o JobIDRaw,State,Reason,NodeList,JobName 2>/dev/null | sed 's/^/@@sacct|/'\n"
-            "echo '@@end'\n"
-        )
+        return self._path + slurm_details.script(job_ids)
 
     def read_detail(self, output: str) -> list[Observation]:
-        """Read scontrol's ``key=value`` lines and sacct's; scontrol wins."""
-        if "@@end" not in output.splitlines()[-1:]:
-            raise NotObserved("scontrol did not answer")
-        found: dict[str, Observation] = {}
-        for line in output.splitlines():
-            if line.startswith("@@sacct|") and line.count("|") >= 5:
-                seen = _observation(*line.split("|", 5)[1:])
-                found.setdefault(seen.job_id, seen)
-            elif line.startswith("JobId="):
-                facts = dict(re.findall(r"(\w+)=(\S*)", line))
-                seen = _observation(
-                    facts["JobId"],
-                    facts.get("JobState", ""),
-                    facts.get("Reason", ""),
-                    facts.get("NodeList", "").replace("(null)", ""),
-                    facts.get("JobName", ""),
-                )
-                found[seen.job_id] = seen
-            elif "unable to contact" in line.lower() or "timed out" in line.lower():
-                raise NotObserved(line)
-        return list(found.values())
+        """Read what scontrol and sacct said; scontrol wins.
+
+        Of a job that scontrol has forgotten, the accounting may tell the end later: it lags by
+        seconds, and slurmdbd may be down. Where there is no accounting it is forgotten for good.
+        """
+        return slurm_details.read(output, _observation)
 
     def living_script(self, prefix: str) -> str:
         """Return a script that prints the ids of this user's jobs that have not ended."""
