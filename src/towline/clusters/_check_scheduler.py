@@ -9,10 +9,24 @@ from towline.clusters.facts import Partition
 from towline.clusters.schedulers import NEEDED_COMMANDS, PROPER_NAMES, SUBMIT_COMMANDS
 from towline.errors import DefinitionError, SchedulerMissing, SiteError
 
-ASKS = {"slurm": "sinfo", "gridengine": "qstat -f", "condor": "condor_status"}
+ASKS = {
+    "condor": "condor_status",
+    "gridengine": "qstat -f",
+    "lsf": "bqueues",
+    "pbs": "qstat -Q",
+    "slurm": "sinfo",
+    "torque": "qstat -Q",
+}
 """What shows partitions, and what a silent scheduler does not answer."""
 
-STATE = {"slurm": "scontrol ping", "gridengine": "qstat -f", "condor": "condor_q"}
+STATE = {
+    "condor": "condor_q",
+    "gridengine": "qstat -f",
+    "lsf": "lsid",
+    "pbs": "qstat -B",
+    "slurm": "scontrol ping",
+    "torque": "qstat -B",
+}
 """What the site looks at when it does not answer."""
 
 
@@ -33,6 +47,12 @@ def look_at_scheduler(visit: Visit) -> Finding:
             f"no {', '.join(missing)} on the controller{other}",
             f"{instead} in its file ('towline cluster show "
             f"{visit.definition.name}' names it); else put {name}'s bin folder on PATH there",
+        )
+    if facts.scheduler in ("pbs", "torque") and facts.scheduler != kind:
+        raise DefinitionError(
+            visit.thing,
+            f"its qstat is that of {PROPER_NAMES[facts.scheduler]} {facts.scheduler_version}",
+            f"set 'type: {facts.scheduler}' in its file",
         )
     version = f"{name} {facts.scheduler_version}".strip()
     if why := facts.unknown.get("partitions"):

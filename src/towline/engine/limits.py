@@ -41,12 +41,18 @@ def check_request(
             f"{command} is not on the PATH of a log-in there",
             f"towline cluster check {definition.name}; for a host without a scheduler: type: ssh",
         )
+    if {kind, facts.scheduler} == {"pbs", "torque"}:  # both have a qsub, and little else in common
+        raise DefinitionError(
+            f"cluster {definition.name}",
+            f"its qstat is that of {facts.scheduler} {facts.scheduler_version}, not of {kind}",
+            f"set `type: {facts.scheduler}` in its definition",
+        )
     if not facts.partitions:
         return
     if wanted.partition is None:
         partition = facts.default_partition()
-        if partition is None and kind == "gridengine":
-            return  # the job goes wherever there is room
+        if partition is None and kind != "slurm":
+            return  # the job goes wherever there is room, or to a default that is not shown
         if partition is None:
             raise DefinitionError(
                 thing, "the site has no default partition", f"set `partition`: {_names(facts)}"
