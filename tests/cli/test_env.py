@@ -37,11 +37,13 @@ def test_what_was_brought_is_listed_shown_and_deleted(towline: Towline, here: Pa
     listed = towline("env", "list", "here")
     assert listed.out.splitlines()[0].split() == [
         "environment",
+        "kind",
         "MiB",
         "last",
         "used",
         "used",
         "by",
+        "lock",
     ]
     assert key in listed.out
     shown = towline("env", "show", "here")

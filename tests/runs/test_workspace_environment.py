@@ -1,0 +1,115 @@
+"""A run whose executors file has a WORKSPACE block: its script stands on that environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from environments.index_server import Index, make_wheel, needed_by, wheel_of_installed
+
+from towline.runs.workspace import notes_on, python_for
+
+SCRIPT = """\
+import sys
+import only_there
+import parsl
+import towline
+
+@parsl.python_app(executors=["here"])
+def where():
+    import sys
+    import only_there
+    return sys.prefix, only_there.version
+
+if __name__ == "__main__":
+    with towline.load():
+        prefix, version = where().result()
+    print(version, prefix == sys.prefix, "towline" in towline.__file__.rpartition(prefix)[2])
+"""
+
+
+@pytest.fixture
+def workflow(tmp_path: Path, parsl_index: Index) -> Path:
+    """Write a workflow whose script needs a package that the tests' own Python has not."""
+    for name in needed_by("towline") - needed_by("parsl") - {"towline"}:
+        wheel_of_installed(parsl_index.folder, name)
+    make_wheel(parsl_index.folder, "only-there")
+    (tmp_path / "workspace.txt").write_text("only-there\n")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    write(tmp_path, {"ENV_SPEC": "workspace.txt"})
+    return tmp_path
+
+
+def write(folder: Path, block: dict[str, object], **more: object) -> None:
+    keys = {"WORKSPACE": block, "here": {"cluster": "local"}, **more}
+    (folder / "executors.json").write_text(json.dumps(keys))
+
+
+def run_script(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run ``towline run script.py`` in the folder, as a shell would."""
+    return subprocess.run(
+        [sys.executable, "-c", "from towline.cli.main import main; main()", "run", "script.py"],
+        cwd=folder,
+        env=os.environ | {"TOWLINE_HOME": str(folder / "home")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_the_script_and_local_workers_run_on_the_workspaces_own_environment(
+    workflow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parsl and Towline are brought into it; a second start finds it made."""
+    done = run_script(workflow)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1.0 True True\n"
+    (made,) = (workflow / "home/cache/workspace/envs").glob("uv-*")
+    monkeypatch.setenv("TOWLINE_HOME", str(workflow / "home"))
+    told: list[object] = []
+    python = python_for(workflow / "script.py", None, lambda _, **facts: told.append(facts))
+    assert python == str(made / "bin/python")
+    assert {"pushed": False}.items() <= told[-1].items()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ({"ENV_SPEC": "absent.txt"}, "absent.txt: cannot be read"),
+        ({"ENV_SPEC": "workspace.txt", "NODES": 2}, "WORKSPACE.nodes: is no key of an environment"),
+        ({"ENV_SPCE": "workspace.txt"}, "did you mean"),
+        ({"ENV_KIND": "existing", "PYTHON": "/usr/bin/python3"}, "cannot import Parsl and Towline"),
+        ("workspace.txt", "must be a mapping"),
+    ],
+)
+def test_a_wrong_block_starts_nothing(tmp_path: Path, block: object, words: str) -> None:
+    (tmp_path / "script.py").write_text("raise SystemExit('started')\n")
+    (tmp_path / "workspace.txt").write_text("")
+    write(tmp_path, block)  # type: ignore[arg-type]
+    done = run_script(tmp_path)
+    assert done.returncode in (2, 5), done.stderr
+    assert words in done.stderr
+    assert not (tmp_path / "home/state/runs").exists()
+
+
+def test_a_script_that_was_started_on_another_python_is_told(tmp_path: Path) -> None:
+    """As in a notebook, which cannot change the Python that it runs on."""
+    from towline.engine import load_executors
+
+    (tmp_path / "workspace.txt").write_text("")
+    write(tmp_path, {"ENV_SPEC": "workspace.txt"})
+    (note,) = notes_on(load_executors(tmp_path / "executors.json"))
+    assert "was not started on it; towline run starts it there" in note
+    assert notes_on(load_executors({"here": {"cluster": "local"}})) == ()
+
+
+def test_an_executor_cannot_be_called_as_the_block_and_a_file_needs_one(tmp_path: Path) -> None:
+    from towline.engine import load_executors
+    from towline.errors import DefinitionError
+
+    with pytest.raises(DefinitionError, match="no executor beside WORKSPACE"):
+        load_executors({"WORKSPACE": {"packages": ["parsl"]}})
