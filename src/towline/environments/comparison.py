@@ -62,6 +62,12 @@ def fatal(expected: Expected, worker: WorkerPython) -> Fault | None:
     if not expected.changeable:
         or_sync = "set python: workspace to send the workspace's interpreter along"
     or_sync = expected.advice or or_sync
+    if worker.parsl is None and expected.advice:
+        return Fault(
+            f"the script's Parsl does not load on its Python ({worker.executable}): "
+            f"{worker.worker_error}",
+            or_sync,
+        )
     if worker.parsl is None:
         return Fault(
             f"the environment's Python ({worker.executable}) has no Parsl: {worker.worker_error}",

@@ -25,7 +25,10 @@ export "${through}PYTHONNOUSERSITE=1" "${through}PYTHONPATH=/opt/towline/own:/op
 
 set -- "$image" "$(cat "$here/image-python")" "$@"
 eval "set -- $options \"\$@\""
-eval "for bind in $binds; do set -- --bind \"\$bind\" \"\$@\"; done"
+eval "for bind in $binds; do
+    [ -e \"\${bind%%:*}\" ] || fail \"\${bind%%:*}, which container_binds names, is not there\"
+    set -- --bind \"\$bind\" \"\$@\"
+done"
 if [ -n "${TOWLINE_LOGS:-}" ]; then # in a block: its run's folder, and where its apps work
     case $PWD$TOWLINE_LOGS in *[:,]*) fail "a folder with : or , in its name cannot be seen in a container: $PWD" ;; esac
     [ "$PWD" = / ] || set -- --bind "$PWD" "$@"
