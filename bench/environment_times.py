@@ -2,7 +2,8 @@
 
 Cold: not built, not on the cluster. Warm: built in the workspace, not on the cluster. Edited: an
 editable package has changed, the rest is there. Cached: all is there; with the pre-flight. Each is
-the base install, Parsl and what it needs, from planning to the last answer.
+the base install, Parsl and what it needs, from planning to the last answer. Kind `uv` is measured
+beside pip by hand.
 
     python bench/environment_times.py [--runs N]
 """
@@ -19,7 +20,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from common import clusters, spread
+import uv_environments
+from common import clusters, ratio, spread
 
 from towline.clusters import ClusterFacts, ClusterStore, connect, load_facts
 from towline.clusters.shell import Shell
@@ -100,12 +102,15 @@ def main() -> None:
         connection = connect(definition)
         facts = load_facts(definition, connection)
         found = measure(connection, facts, runs)
+        found |= uv_environments.measure(connection, facts, runs)
     for name, times in found.items():
         limit = LIMITS.get(name)
         goal = "" if limit is None else f"  (limit {limit} s)"
         print(f"{name}: {spread(times)} s{goal}")
         about = {"name": f"environment {name}", "seconds": sorted(times)[len(times) // 2]}
         print(json.dumps(about | ({} if limit is None else {"limit": limit})))
+    for case in ("uv cold", "uv warm", "uv cached"):
+        ratio(f"{case} : pip by hand", found[case], found["pip by hand"], "below 1")
 
 
 if __name__ == "__main__":

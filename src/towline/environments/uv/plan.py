@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -136,12 +137,12 @@ class _Own:
 
     def fill(self, folder: Path) -> list[Member]:
         """Build what is to be built; return the files."""
-        program_file = Path(__file__).parent.with_name(BIN_FOLDER)
+        shutil.copyfile(Path(__file__).parent.with_name(BIN_FOLDER), folder / BIN_FOLDER)
         staged = folder.with_name("staged")
         for each in self.folders:
             build_and_install(each, self.target, staged)
         files = list(staged_members(staged, self.target.minor)) if staged.exists() else []
-        return [Member(BIN_FOLDER, program_file, None, "", False), *self.included, *files]
+        return [*self.included, *files]
 
 
 def _record(locked: Locked, target: Target, key: str) -> dict[str, Any]:
