@@ -60,8 +60,11 @@ class Fake:
 
 
 @pytest.fixture(params=["pbs", "torque", "lsf"])
-def fake(request: pytest.FixtureRequest, clusters: Testbed) -> Iterator[Fake]:
+def fake(
+    request: pytest.FixtureRequest, clusters: Testbed, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Fake]:
     """A cluster `fake`, whose commands only a log-in's profile puts on the PATH."""
+    monkeypatch.setattr("towline.engine.batch.POLL_SLOWEST", 0.5)  # it is asked by nobody else
     flavour = request.param
     fake = Fake(clusters, flavour)
     links = "".join(

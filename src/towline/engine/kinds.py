@@ -25,4 +25,10 @@ def provider_kind(wanted: ExecutorDefinition, cluster: ClusterDefinition) -> str
             f"provider {kind} does not go with a cluster of type {cluster.type}",
             "leave `provider` out, or name another cluster",
         )
+    if kind == "local" and wanted.mpi:
+        raise DefinitionError(
+            f"executor on cluster {cluster.name}",
+            "MPI programs run on nodes of a cluster, not on this machine",
+            "leave `mpi` out, or name another cluster",
+        )
     return kind

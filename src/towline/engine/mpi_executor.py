@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from parsl.executors import MPIExecutor
@@ -25,6 +26,11 @@ class RemoteMpiExecutor(RemoteExecutor, MPIExecutor):
     An app's ``parsl_resource_specification`` says how many nodes and ranks it wants; in the
     app, ``$PARSL_MPI_PREFIX`` is the command that starts a program so.
     """
+
+    def __init__(self, *, interchange_launch_cmd: Sequence[str], **options: Any) -> None:
+        super().__init__(**options)
+        # MPIExecutor's own annotation takes no list, which HighThroughputExecutor wants
+        self.interchange_launch_cmd = interchange_launch_cmd
 
 
 def mpi_options(common: dict[str, Any], wanted: ExecutorDefinition) -> dict[str, Any]:
