@@ -99,9 +99,10 @@ def _sent(
     name = f"{IMAGE}{sha256[:16]}"
     record = {"kind": "image", "file": path.name, "sha256": sha256}
     take_in = _take_in(wanted, facts, lines)
+    start = lines + runtime_lines(wanted, facts)
 
     def bring(connection: Connection, root: str, cluster: str, report: Report) -> None:
-        send_image(name, path, sha256, record, take_in, connection, root, cluster, report)
+        send_image(name, path, sha256, record, start, take_in, connection, root, cluster, report)
 
     return Image(name, f"{root}/{name}/image.sif", record, (OwnWayLayer(name, bring),))
 
@@ -119,11 +120,12 @@ def _built(
             name, path, record, (_build_there(name, definition, wanted, facts, lines, record),)
         )
     take_in = _take_in(wanted, facts, lines)
+    start = lines + runtime_lines(wanted, facts)
 
     def bring(connection: Connection, root: str, cluster: str, report: Report) -> None:
         made, sha256 = local_build.from_definition(runtime, definition, name, report)
         whole = record | {"sha256": sha256}
-        send_image(name, made, sha256, whole, take_in, connection, root, cluster, report)
+        send_image(name, made, sha256, whole, start, take_in, connection, root, cluster, report)
 
     return Image(name, path, record, (OwnWayLayer(name, bring),))
 
@@ -138,6 +140,7 @@ def _pulled(uri: str, wanted: ContainerRequest, facts: Facts, root: str, lines: 
         finish=_take_in(wanted, facts, lines, source=uri, asked=uri),
     )
     take_in = _take_in(wanted, facts, lines)
+    start = lines + runtime_lines(wanted, facts)
 
     def bring(connection: Connection, root: str, cluster: str, report: Report) -> None:
         runtime, words = local_build.runtime_here(facts), "the workspace has no Apptainer"
@@ -148,7 +151,9 @@ def _pulled(uri: str, wanted: ContainerRequest, facts: Facts, root: str, lines: 
                 words = f"nor could the workspace: {error.cause}"
             else:
                 whole = record | {"sha256": sha256}
-                send_image(name, made, sha256, whole, take_in, connection, root, cluster, report)
+                send_image(
+                    name, made, sha256, whole, start, take_in, connection, root, cluster, report
+                )
                 return
         try:
             push(there, archive_of(there, report), connection, root, cluster, report)

@@ -58,7 +58,7 @@ def plan_container(request: EnvironmentRequest, facts: Facts, cluster: str) -> P
     key = f"container-{workspace.minor}-{digest(asked)[:16]}"
     prefix = f"{root}/{key}"
     environment = Environment("container", key, prefix, f"{prefix}/bin/python", lines)
-    below = (packages, *image.layers)
+    below = (*image.layers, packages)  # the image first: it is what may be wrong
 
     def fill(folder: Path) -> list[Member]:
         (folder / "bin").mkdir()

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from towline.environments.cluster_side import Connection, Report, marked, program
+from towline.environments.locate import as_job
 from towline.environments.push import Cargo, push_cargo
+from towline.errors import EnvironmentBuildFailed
 
 CLAIM_SECONDS = 60
 
@@ -17,6 +19,7 @@ def send_image(
     image: Path,
     sha256: str,
     record: dict[str, Any],
+    start: str,
     finish: str,
     connection: Connection,
     root: str,
@@ -30,6 +33,7 @@ def send_image(
         image: on the workspace.
         sha256: of the image, in hex; what arrives must have it.
         record: what the folder's ``lock.json`` says.
+        start: sh text that finds the runtime, after activation lines; run before a byte is sent.
         finish: sh text run in the folder once the image is whole.
 
     Raises:
@@ -37,8 +41,12 @@ def send_image(
 
     """
     size = image.stat().st_size
-    claim = program("claim_image", root=root, name=name)
+    claim = as_job(start, program("claim_image", root=root, name=name))
     answer = marked(connection.run(claim, timeout=CLAIM_SECONDS).stdout)
+    if "why" in answer:
+        raise EnvironmentBuildFailed(
+            f"cluster {cluster}", answer["why"][0], "".join(answer["do"][:1])
+        )
     part, have = "".join(answer["part"][:1]), int("".join(answer["have"][:1]) or 0)
     if have > size:  # of another time: the name is the content's
         part, have = "", 0

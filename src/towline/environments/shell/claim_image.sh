@@ -1,5 +1,5 @@
 # Take over what an earlier, broken push of an image has left. Runs after find_runtime.sh. Set in front:
-# root, name, need_kb. Answers: @@part=PATH and @@have=BYTES, or @@part=.
+# root, name. Answers: @@part=PATH and @@have=BYTES, or @@part=.
 
 target=$root/$name
 mkdir -p "$root" 2>/dev/null
