@@ -12,8 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
+
+from towline.environments import EnvironmentRequest
+
+if TYPE_CHECKING:
+    from tests.environments.conda_channel import CondaChannel
 
 PYTHON_HERE = shutil.which("python3", path="/usr/bin:/usr/local/bin") or ""
 CHROOT = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin") or "chroot"
@@ -101,6 +107,30 @@ def workspace_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOWLINE_HOME", str(home))
         yield home
+
+
+@pytest.fixture(scope="session")
+def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
+    """Return a conda channel with this Python, Parsl and some small packages."""
+    from tests.environments.conda_channel import make_channel
+
+    folder = tmp_path_factory.mktemp("channel")
+    return make_channel(folder, tmp_path_factory.mktemp("channel-parts"))
+
+
+@pytest.fixture
+def environment_file(channel: CondaChannel, tmp_path: Path) -> Callable[..., EnvironmentRequest]:
+    """Return a writer of environment.yml files from that channel, which asks for them."""
+
+    def write(*packages: str, pip: tuple[str, ...] = (), **keys: object) -> EnvironmentRequest:
+        lines = ["channels:", f"  - {channel.folder}", "dependencies:"]
+        lines += [f"  - {package}" for package in packages]
+        lines += ["  - pip:", *(f"    - {line}" for line in pip)] if pip else []
+        path = tmp_path / "environment.yml"
+        path.write_text("\n".join([*lines, ""]))
+        return EnvironmentRequest.model_validate({"kind": "conda", "spec": str(path), **keys})
+
+    return write
 
 
 @pytest.fixture(scope="session")

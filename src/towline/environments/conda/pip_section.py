@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +112,9 @@ def _read_line(text: str, place: str, folder: Path, found: _Found, into: str = "
     elif into == "-c":
         found.constraints.append(_constraint(text, place))
     else:
-        found.lines.append(_package(value if option else text, place, folder))
+        # What is editable is a path, even where it reads like the name of a package.
+        inside = option and not value.startswith((".", "/", "~")) and not _REMOTE.match(value)
+        found.lines.append(_package(f"./{value}" if inside else value, place, folder))
 
 
 def _option(text: str) -> tuple[str, str]:
@@ -167,17 +168,17 @@ def _lines_of(path: Path, place: str) -> Iterator[tuple[str, str]]:
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise DefinitionError(place, f"{path} cannot be read: {said}") from error
-    waiting = ""
+    waiting, first = "", 0
     for number, line in enumerate(text.splitlines(), 1):
+        first = first if waiting else number
         whole = waiting + re.sub(r"(^|\s)#.*$", "", line)
         waiting = whole[:-1] if whole.endswith("\\") else ""
         if not waiting and whole.strip():
-            yield whole.strip(), f"{path}:{number}"
+            yield whole.strip(), f"{path}:{first}"
 
 
 def _path(text: str, folder: Path) -> Path:
-    (unquoted,) = shlex.split(text) or ("",)
-    return Path(os.path.normpath(folder / Path(unquoted).expanduser()))
+    return Path(os.path.normpath(folder / Path(text.strip("'\"")).expanduser()))
 
 
 def _there(path: Path, place: str) -> Path:
