@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from towline.clusters.facts import Partition
 
+YES = ("True", "yes")
+"""The second is the word of Slurm's wrappers."""
+
 AWAY = re.compile(r"down|offline|unknown|stale|provisioning|maintenance")
 
 
@@ -61,9 +64,9 @@ def read_pbs_version(line: str) -> tuple[str, str]:
 
 
 def _state(facts: Mapping[str, str]) -> str:
-    if facts.get("enabled", "True") != "True":
+    if facts.get("enabled", "True") not in YES:
         return "takes no jobs (not enabled)"
-    return "up" if facts.get("started", "True") == "True" else "starts no jobs (not started)"
+    return "up" if facts.get("started", "True") in YES else "starts no jobs (not started)"
 
 
 def _blocks(lines: Iterable[str], mark: str = "") -> dict[str, dict[str, str]]:

@@ -106,6 +106,7 @@ def submit(arguments):
         with open(arguments[-1]) as file:
             script = file.read()
         words = directives(script, "#PBS")
+    words += arguments
     options, lists = {}, {}
     for word, value in zip(words, words[1:] + [""]):
         if word == "-l":

@@ -25,8 +25,11 @@ class ByQsub(OverSSH):
 
     def submit_shell(self, job_name: str) -> str:
         """Return the lines that keep the script beside the job's output and submit it."""
-        script = quote(f"{job_name}.sh")
-        return f"cat > {script} || exit 1\n{super().submit_shell(job_name)} {script} </dev/null"
+        script, out, err = (quote(f"{job_name}.{end}") for end in ("sh", "stdout", "stderr"))
+        # the directives say so too, but Slurm's wrapper of qsub does not hear them
+        output = f'-o "$PWD"/{out} -e "$PWD"/{err}'
+        submit = f"{super().submit_shell(job_name)} {output} {script} </dev/null"
+        return f"cat > {script} || exit 1\n{submit}"
 
 
 class PbsProOverSSH(ByQsub, PBSProProvider):
