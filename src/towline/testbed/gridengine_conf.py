@@ -47,6 +47,7 @@ qconf -sconf | sed 's/^load_report_time.*/load_report_time 00:00:02/
   s/^max_unheard.*/max_unheard 00:00:10/
   s/^reschedule_unknown.*/reschedule_unknown 00:00:05/
   s/^min_uid.*/min_uid 0/
+  s/flush_time=[0-9:]*/flush_time=00:00:01/
   s/^gid_range.*/gid_range 20000-20100/
   s/^execd_params.*/execd_params ENABLE_ADDGRP_KILL=true/' >/tmp/global
 qconf -Mconf /tmp/global

@@ -1,0 +1,1 @@
+"""The same acceptance run for every scheduler."""
