@@ -79,6 +79,13 @@ def show(
     built = lock.get("built", {})
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(built.get("at", 0)))
     rows: list[tuple[str, object]] = [("environment", name), ("kind", lock.get("kind"))]
+    if lock.get("kind") == "image":
+        about = ((key, lock[key]) for key in ("file", "definition", "uri", "sha256") if key in lock)
+        rows += about
+    if image := lock.get("image"):
+        rows.append(
+            ("image", next(image[k] for k in ("file", "definition", "uri", "path") if k in image))
+        )
     if "packages" in lock:
         rows += [
             ("lock", lock.get("request")),
@@ -98,12 +105,25 @@ def show(
 def check(
     cluster: Cluster,
     kind: Annotated[
-        Literal["sync", "existing", "uv"],
+        Literal["sync", "existing", "uv", "container"],
         typer.Option(
             help="sync: a copy of this Python's packages. existing: one that is there. uv: made "
-            "from --spec."
+            "from --spec. container: of --image or --definition."
         ),
     ] = "sync",
+    image: Annotated[
+        str | None,
+        typer.Option(help="container: file here, /path there, or docker://…"),
+    ] = None,
+    definition: Annotated[
+        Path | None, typer.Option(help="container: definition file to build the image from.")
+    ] = None,
+    bind: Annotated[
+        list[str] | None, typer.Option(help="container: SOURCE[:TARGET[:ro]]; may be repeated.")
+    ] = None,
+    gpu: Annotated[
+        Literal["none", "nv", "rocm"], typer.Option(help="container: bring a driver into it.")
+    ] = "none",
     spec: Annotated[
         Path | None,
         typer.Option(help="uv: requirements, pyproject.toml, or a script with a header."),
@@ -129,7 +149,8 @@ def check(
 ) -> None:
     """Bring an environment to a cluster as a run would, and try it there."""
     request = _request(
-        kind=kind,
+        kind="container" if image or definition else kind,
+        container=_container(image, definition, bind, gpu),
         spec=str(spec.absolute()) if spec else None,
         transport=transport,
         packages=tuple(package) if package else None,
@@ -205,8 +226,25 @@ def _try(cluster: str, request: EnvironmentRequest, *, json: bool) -> None:
     output.print_step("ok", "environment", f"{environment.key}, {how}", seconds=ready - started)
     found = f"Python {worker.version}, Parsl {worker.parsl}, {environment.python}"
     output.print_step("ok", "pre-flight", found, seconds=time.monotonic() - ready)
+    for note in (state["text"] for state in states if state["event"] == "note"):
+        output.print_step("ok", "note", note)
     for warning in passed.warnings:
         output.print_step("warn", "pre-flight", warning)
+
+
+def _container(
+    image: str | None, definition: Path | None, binds: list[str] | None, gpu: str
+) -> dict[str, Any] | None:
+    from towline.environments.container_request import whole_image
+
+    if not (image or definition):
+        return None
+    return {
+        "image": whole_image(image, Path.cwd()) if image else None,
+        "definition": str(definition.absolute()) if definition else None,
+        "binds": tuple(binds or ()),
+        "gpu": gpu,
+    }
 
 
 def _request(**values: Any) -> EnvironmentRequest:

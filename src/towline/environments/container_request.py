@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -86,3 +87,16 @@ class ContainerRequest(BaseModel):
         if (self.image is None) == (self.definition is None):
             raise ValueError("a container needs either an image or a definition file")
         return self
+
+
+def whole_image(image: str, folder: Path) -> str:
+    """Return an image's name as a user writes it, its path whole where it is on the workspace.
+
+    Args:
+        image: a relative path, ``file:…``, a path on the cluster, or a name to pull.
+        folder: from which relative paths start.
+
+    """
+    if image.startswith(("/", "~/")) or "://" in image:
+        return image
+    return f"{ON_WORKSPACE}{folder / Path(image.removeprefix(ON_WORKSPACE)).expanduser()}"

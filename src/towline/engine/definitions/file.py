@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from towline.engine.definitions.definition import ExecutorDefinition
 from towline.engine.definitions.environment import EnvironmentKeys
 from towline.engine.definitions.talk_keys import IGNORED_TALK_KEYS, TALK_KEYS, TALK_PROVIDERS
+from towline.environments.container_request import whole_image
 from towline.errors import DefinitionError
 
 WORKSPACE = "WORKSPACE"
@@ -176,15 +177,8 @@ def _with_whole_paths(executor: ExecutorDefinition, folder: Path) -> ExecutorDef
     if executor.container_def is not None:
         changes["container_def"] = str(folder / Path(executor.container_def).expanduser())
     if executor.container_image is not None:
-        changes["container_image"] = _whole_image(executor.container_image, folder)
+        changes["container_image"] = whole_image(executor.container_image, folder)
     return executor.model_copy(update=changes)
-
-
-def _whole_image(image: str, folder: Path) -> str:
-    """Return an image's name with its path whole, where it is a file of the workspace."""
-    if image.startswith(("/", "~/")) or "://" in image:
-        return image
-    return f"file:{folder / Path(image.removeprefix('file:')).expanduser()}"
 
 
 def _our_name(thing: str, key: str, notes: list[str]) -> str | None:
