@@ -52,7 +52,9 @@ def test_a_worker_needs_no_towline(tmp_path: Path) -> None:
     assert facts["memory"] > 1_000_000
 
 
-@pytest.mark.parametrize("result", [None, 1, "text", b"bytes", [1, {"a": (2,)}], {1}, int], ids=repr)
+@pytest.mark.parametrize(
+    "result", [None, 1, "text", b"bytes", [1, {"a": (2,)}], {1}, int], ids=repr
+)
 def test_a_result_comes_back_as_it_is(result: Any) -> None:
     """Of simple types and of others, None and types among them."""
     assert unpack(answer(lambda: result))[1:] == (result, None)

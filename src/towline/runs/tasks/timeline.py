@@ -12,8 +12,6 @@ from typing import NamedTuple
 from towline.runs.tasks.tries import TaskTry, TryState
 from towline.runs.view import RunView
 
-NOT_DRAWN = "tries are not drawn: they never ran, or when is not known (yet)"
-
 MOST_SIDE_BY_SIDE = 8
 """Rows for the tries of an executor and host of which no worker is known; the rest is counted."""
 
@@ -88,6 +86,14 @@ class Timeline:
     def seconds(self) -> float:
         """The time that the picture spans; never 0."""
         return max(self.end - self.begin, 1e-3)
+
+    @property
+    def not_drawn(self) -> str:
+        """In words, how many tries have no bar; nothing when all have one."""
+        if not self.unplaced:
+            return ""
+        number = "1 try is" if self.unplaced == 1 else f"{self.unplaced:,} tries are"
+        return f"{number} not drawn: never run, or when is not known (yet)"
 
     @property
     def rows(self) -> list[Row]:

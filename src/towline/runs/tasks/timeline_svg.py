@@ -7,7 +7,7 @@ from html import escape
 
 from towline.runs.render import clock, duration
 from towline.runs.tasks.shares import shares
-from towline.runs.tasks.timeline import NOT_DRAWN, Bar, Block, By, Group, Row, Timeline, steps
+from towline.runs.tasks.timeline import Bar, Block, By, Group, Row, Timeline, steps
 from towline.runs.tasks.words import memory, short_time
 
 COLOURS = (
@@ -125,8 +125,7 @@ class _Drawing:
             self.text(x + 17, y, words)
             x += wide
         if picture.unplaced:
-            words = f"{picture.unplaced:,} {NOT_DRAWN}"
-            self.text(MARGIN, height - 12, words, "dim")
+            self.text(MARGIN, height - 12, picture.not_drawn, "dim")
 
     def axis(self, top: float, bottom: float) -> None:
         """Draw round moments, and a line down from each, below all else."""

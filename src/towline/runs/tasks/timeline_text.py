@@ -6,7 +6,7 @@ import time
 
 from towline.runs.render import Line, duration
 from towline.runs.tasks.shares import Share, shares
-from towline.runs.tasks.timeline import NOT_DRAWN, Block, Group, Row, Timeline, steps
+from towline.runs.tasks.timeline import Block, Group, Row, Timeline, steps
 from towline.runs.tasks.words import short_time
 
 STYLES = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow", "white")
@@ -42,7 +42,7 @@ def timeline_lines(picture: Timeline, width: int = 100, *, ascii_only: bool = Fa
     letters = {app: LETTERS[min(i, 25)] for i, app in enumerate(picture.apps)}
     for group in picture.groups:
         lines += _group(picture, group, left, strip, letters, marks)
-    return [*lines, [], *_legend(picture, letters, marks)]
+    return [*lines, [], *_legend(picture, letters, marks, width)]
 
 
 _RIGHT = 16  # "  10,000   100 %"
@@ -135,17 +135,37 @@ def style_of(index: int) -> str:
     return STYLES[min(index, len(STYLES) - 1)]
 
 
-def _legend(picture: Timeline, letters: dict[str, str], marks: _Marks) -> list[Line]:
-    apps: Line = [("  ", "")]
-    for index, (app, number) in enumerate(list(picture.apps.items())[:10]):
-        apps += [(letters[app], f"{style_of(index)} reverse"), (f" {app} ({number:,})   ", "")]
+def _legend(picture: Timeline, letters: dict[str, str], marks: _Marks, width: int) -> list[Line]:
+    apps: list[Line] = [
+        [(letters[app], f"{style_of(index)} reverse"), (f" {app} ({number:,})", "")]
+        for index, (app, number) in enumerate(list(picture.apps.items())[:10])
+    ]
     if len(picture.apps) > 10:
-        apps.append((f"and {len(picture.apps) - 10} more apps", ""))
+        apps.append([(f"and {len(picture.apps) - 10} more apps", "")])
     begin = time.strftime("%H:%M:%S", time.localtime(picture.begin))
-    words = f"  height: share of the time busy   {marks.failed}: failed or lost   "
-    words += f"{marks.queued}: block queued   0 is {begin}"
-    lines = [apps, [(words, "dim")]]
-    if picture.unplaced:
-        text = f"  {picture.unplaced:,} {NOT_DRAWN}"
-        lines.append([(text, "dim")])
+    words = [
+        "height: share of the time busy",
+        f"{marks.failed}: failed or lost",
+        f"{marks.queued}: block queued",
+        f"0 is {begin}",
+    ]
+    lines = [*_wrapped(apps, width), *_wrapped([[(each, "dim")] for each in words], width)]
+    if picture.not_drawn:
+        lines.append([(f"  {picture.not_drawn}", "dim")])
+    return lines
+
+
+def _wrapped(pieces: list[Line], width: int) -> list[Line]:
+    """Return pieces one behind the other, in as many lines as the width asks for."""
+    lines: list[Line] = []
+    room = 0
+    for piece in pieces:
+        needed = sum(len(text) for text, _ in piece) + 3
+        if needed > room:
+            lines.append([("  ", "")])
+            room = width - 2
+        else:
+            lines[-1].append(("   ", ""))
+        lines[-1] += piece
+        room -= needed
     return lines
