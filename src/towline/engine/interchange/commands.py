@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import zmq
 from parsl.executors.high_throughput.zmq_pipes import CommandClient
 
 QUESTIONS = ("MANAGERS", "CONNECTED_BLOCKS")
@@ -80,20 +81,26 @@ class PatientCommands:
 
     def _ask(self, message: Any) -> None:
         """Ask and wait as long as it takes: over the link, the answer will come."""
-        if self._stop.is_set():
-            return
         socket = self._client.zmq_socket
+        if not self._wait_until(zmq.POLLOUT):
+            return
         socket.send_pyobj(message)
-        waited = 0.0
-        while not socket.poll(LOOK_MILLISECONDS):
-            if self._stop.is_set():
-                return
-            waited += LOOK_MILLISECONDS / 1000
-            if waited >= SILENT_SECONDS:
-                waited = 0.0
-                self._silent()
+        if not self._wait_until(zmq.POLLIN):
+            return
         answer = socket.recv_pyobj()
         if isinstance(message, str):
             with self._fresh:
                 self._answers[message] = answer
                 self._fresh.notify_all()
+
+    def _wait_until(self, ready: int) -> bool:
+        """Wait until the socket is ready; False when there is nobody to wait for any more."""
+        waited = 0.0
+        while not self._stop.is_set():
+            if self._client.zmq_socket.poll(LOOK_MILLISECONDS, ready):
+                return True
+            waited += LOOK_MILLISECONDS / 1000
+            if waited >= SILENT_SECONDS:
+                waited = 0.0
+                self._silent()
+        return False
