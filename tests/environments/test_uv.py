@@ -183,15 +183,23 @@ def test_a_stale_lock_of_a_project_is_said_with_the_command_that_mends_it(machin
     assert machine.runs == 0
 
 
-def test_a_package_of_the_users_own_is_built_and_an_edit_sends_only_that(machine, index, spec):
-    backend = "import zipfile\n" + BACKEND
-    request = spec("./mine\n")
-    mine = Path(request.spec).parent / "mine"
-    mine.mkdir()
+def write_package(folder: Path, *needs: str) -> Path:
+    """Write a package of the user's own, with a build back end that asks no index."""
+    folder.mkdir(exist_ok=True)
     system = '[build-system]\nrequires=[]\nbuild-backend="b"\nbackend-path=["."]\n'
-    (mine / "pyproject.toml").write_text(f'{system}[project]\nname="mine"\nversion="1"\n')
-    (mine / "b.py").write_text(backend)
-    (mine / "mine.py").write_text("edited = 0\n")
+    about = f'[project]\nname="mine"\nversion="1"\ndependencies={list(needs)}\n'
+    (folder / "pyproject.toml").write_text(system + about)
+    (folder / "b.py").write_text(BACKEND)
+    (folder / "mine.py").write_text("edited = 0\n")
+    return folder
+
+
+@pytest.mark.parametrize("line", ["./mine", "-e ./mine"])
+def test_a_package_of_the_users_own_is_built_and_an_edit_sends_only_that(
+    machine, index, spec, line
+):
+    request = spec(f"{line}\n")
+    mine = write_package(Path(request.spec).parent / "mine")
     first = bring(request, machine)
     assert said_there(machine, first, "import mine; print(mine.edited)") == "0"
     pushes = machine.pushes
@@ -201,7 +209,41 @@ def test_a_package_of_the_users_own_is_built_and_an_edit_sends_only_that(machine
     assert machine.pushes == pushes + 1
 
 
+def test_what_a_package_of_the_users_own_comes_to_need_is_brought(machine, index, spec):
+    make_wheel(index.folder, "lib")
+    request = spec("./mine\n")
+    mine = Path(request.spec).parent / "mine"
+    write_package(mine)
+    bring(request, machine)
+    write_package(mine, "lib")
+    environment = bring(request, machine)
+    assert said_there(machine, environment, "import mine, lib; print(lib.version)") == "1.0"
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_project_that_is_a_package_goes_along_itself(machine, index, tmp_path, locked):
+    make_wheel(index.folder, "lib")
+    project = write_package(tmp_path / "project", "lib")
+    if locked:
+        from towline.environments.uv.tool import run_uv
+
+        assert run_uv(["lock"], folder=project).returncode == 0
+    request = EnvironmentRequest(kind="uv", spec=str(project))
+    environment = bring(request, machine)
+    assert said_there(machine, environment, "import mine, lib; print(lib.version)") == "1.0"
+
+
+def test_a_package_that_cannot_be_built_is_named(machine, index, spec):
+    request = spec("./mine\n")
+    mine = write_package(Path(request.spec).parent / "mine")
+    (mine / "b.py").write_text("def build_wheel(*_): raise OSError('no compiler')\n")
+    with pytest.raises(EnvironmentBuildFailed, match="package mine: no wheel can be built from"):
+        bring(request, machine)
+
+
 BACKEND = """
+import zipfile
+
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     with zipfile.ZipFile(folder + "/mine-1-py3-none-any.whl", "w") as wheel:
         wheel.write("mine.py")

@@ -25,7 +25,8 @@ LOOK_SECONDS = 300
 
 PROBE = "contents_probe.py"
 
-_PIN = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>\S+)")
+_PIN = re.compile(r"(?:pip:)?(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)==?(?P<version>[^\s=]+)")
+"""A line of a lock: ``numpy==2.1.0 …``, ``pip:numpy==2.1.0 …`` or ``numpy=2.1.0=py311_0 …``."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,8 @@ def _by_name(lines: Iterable[str]) -> dict[str, str]:
     found = {}
     for line in lines:
         match = _PIN.match(line)
-        name = match["name"] if match else re.split(r"[ =]", line, maxsplit=1)[0]
-        found[_normal(name)] = line[len(name) :].lstrip("= ")
+        name = match["name"] if match else line.split(" ")[0]
+        found[_normal(name)] = line[match.end("name") if match else len(name) :].lstrip("= ")
     return found
 
 

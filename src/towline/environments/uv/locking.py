@@ -62,7 +62,8 @@ def locked_spec(
     injected = _injected(request, parsl)
     # Folders of the user's own are named from where the spec lies; all else is in its text.
     place = str(spec.path.parent) if spec.folders or spec.form is Form.LOCKED_PROJECT else ""
-    asked = [SCHEMA, place, *spec.texts, target.words, request.parsl, *injected]
+    texts = [*spec.texts, *_needs_of(spec.folders)]
+    asked = [SCHEMA, place, *texts, target.words, request.parsl, *injected]
     identity = request_id("uv", [*asked, *_where_from(os.environ)])
     lock = store.load(identity) if request.update != "relock" else None
     if lock is None and request.update == "never":
@@ -86,6 +87,13 @@ def locked_spec(
     else:
         packages = read_pylock(lock.text, target, spec.path.parent, spec.path.name)
     return Locked(spec, lock, tuple(packages))
+
+
+def _needs_of(folders: Sequence[Path]) -> list[str]:
+    """Return the texts in which packages of the user's own say what they need."""
+    names = ("pyproject.toml", "setup.cfg", "setup.py")
+    files = [folder / name for folder in folders for name in names]
+    return [file.read_text(encoding="utf-8") for file in files if file.is_file()]
 
 
 def _injected(request: EnvironmentRequest, parsl: str) -> list[str]:
