@@ -16,7 +16,9 @@ import parsl
 import pytest
 
 import towline
-from towline.clusters import ClusterDefinition, ClusterStore, examine
+from towline.clusters import ClusterDefinition, ClusterStore, examine, load_facts
+from towline.engine.expiry import expiry_script
+from towline.engine.leftovers import find, remove
 from towline.errors import DefinitionError, SubmitRefused
 from towline.runs import RunFolder
 from towline.ssh import Connection
@@ -29,6 +31,12 @@ COMMANDS = {
     "torque": PBS,
     "lsf": ("bsub", "bjobs", "bkill", "bqueues", "bhosts", "lsid", "bhist"),
 }
+
+FIRST = "echo 'export PATH=$HOME/fake-batch/bin:$PATH' > ~/.bashrc"
+LAST = "echo 'PATH=$PATH:$HOME/fake-batch/bin' > ~/.profile"
+PATHS = {"pbs": FIRST, "torque": FIRST, "lsf": LAST}
+"""Slurm's wrappers have PBS's names, so the fake must come before them; LSF is found as sites have
+it, by a profile that only log-ins read."""
 
 
 class Fake:
@@ -63,7 +71,7 @@ class Fake:
 def fake(
     request: pytest.FixtureRequest, clusters: Testbed, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Fake]:
-    """A cluster `fake`, whose commands only a log-in's profile puts on the PATH."""
+    """A cluster `fake`, whose commands are in a folder of the user's own."""
     monkeypatch.setattr("towline.engine.batch.POLL_SLOWEST", 0.5)  # it is asked by nobody else
     flavour = request.param
     fake = Fake(clusters, flavour)
@@ -73,7 +81,7 @@ def fake(
     fake.run(
         "mkdir -p ~/fake-batch/bin && cat > ~/fake-batch/fake_batch.py && "
         f"chmod 755 ~/fake-batch/fake_batch.py\n{links}"
-        "echo 'PATH=$PATH:$HOME/fake-batch/bin' > ~/.profile",
+        f"{PATHS[flavour]}",
         PROGRAM.read_text(),
     )
     fake.set("flavour", flavour)
@@ -87,7 +95,7 @@ def fake(
     ClusterStore().add(definition)
     yield fake
     Connection(definition.destination()).close()
-    fake.run("touch ~/fake-batch/node-lost; rm -rf ~/fake-batch ~/.profile")
+    fake.run("touch ~/fake-batch/node-lost; rm -rf ~/fake-batch ~/.profile ~/.bashrc")
 
 
 def blocks(label: str) -> list[dict[str, Any]]:
@@ -99,7 +107,7 @@ def blocks(label: str) -> list[dict[str, Any]]:
 def wait_for(what: str, condition: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + 45
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"never: {what}; {blocks('a')}"
+        assert time.monotonic() < deadline, f"never: {what}"
         time.sleep(0.1)
     return found
 
@@ -132,10 +140,13 @@ def test_a_block_s_whole_life(fake: Fake, leftovers: Callable[[], list[str]]) ->
             wait_for("a host that is away", seen("a", reason="does not answer"))
             fake.unset("node-lost")
             wait_for("the lost job's end", seen("a", state="ended", outcome="failed"))
+            assert app().result(60) == "onprem-ctl"
         else:  # the server runs it again, under the same number
             wait_for("a requeued block", seen("a", state="queued", reason="Not enough free nodes"))
             fake.unset("node-lost")
-        assert app().result(60) == "onprem-ctl"
+            wait_for(
+                "its second start", lambda: [b["state"] for b in blocks("a")].count("running") > 1
+            )
 
         fake.set("minute", "0.01")
         wait_for("the end of its time", seen("a", state="ended", outcome="timeout"))
@@ -171,3 +182,36 @@ def test_the_doctor_knows_the_scheduler(fake: Fake) -> None:
     assert "workq (default): 1/1 nodes" in found["partitions"].detail
     assert found["address for nodes"].status.value in ("ok", "warn")
     assert found["link"].status.value == "ok"
+
+
+SCRIPT = """#!/bin/bash
+#PBS -N tl.r7-00000007.a.0.17
+#PBS -q night
+#PBS -l walltime=00:10:00
+#BSUB -J tl.r7-00000007.a.0.17
+#BSUB -q night
+#BSUB -W 10
+#BSUB -o out
+#BSUB -e err
+sleep 60
+"""
+
+
+def test_what_a_dead_run_left_is_found_and_ended(fake: Fake) -> None:
+    """By `towline leftovers`, and by the agent's lease without any workspace."""
+    definition = ClusterStore().load("fake")
+    connection = Connection(definition.destination())
+    facts = load_facts(definition, connection)
+    submit = "bsub" if fake.flavour == "lsf" else "cat > job.sh; qsub -o out -e err job.sh"
+    for end in (
+        lambda: connection.run(expiry_script(facts, "r7-00000007")),
+        lambda: remove(connection, "fake", facts, ["r7-00000007"]),
+    ):
+        fake.run(f"PATH=~/fake-batch/bin:$PATH; {submit}", SCRIPT)
+        (left,) = find(connection, "fake", facts, ["r7-00000007"])
+        assert (left.kind, left.detail.strip()) == ("job", "queued")
+        assert find(connection, "fake", facts, ["r8-00000008"]) == []
+        end()
+        wait_for("the job's end", lambda: set(fake.states()) == {"F"})
+        assert find(connection, "fake", facts, ["r7-00000007"]) == []
+    fake.run("rm -f job.sh")
