@@ -65,7 +65,7 @@ def add(
         str | None, typer.Option(help="Controller: host name, address or Host of ~/.ssh/config.")
     ] = None,
     type: Annotated[  # noqa: A002 - the file's word
-        Literal["slurm", "pbs", "torque", "lsf", "ssh", "local"],
+        Literal["slurm", "pbs", "torque", "lsf", "gridengine", "condor", "ssh", "local"],
         typer.Option(help="Its scheduler; ssh: a host without one; local: this machine."),
     ] = "slurm",
     user: Annotated[str | None, typer.Option(help="User on the controller.")] = None,
@@ -324,7 +324,7 @@ def import_ssh_config(
         Path | None, typer.Option(help="SSH configuration in place of ~/.ssh/config.")
     ] = None,
     type: Annotated[  # noqa: A002 - the file's word
-        Literal["slurm", "pbs", "torque", "lsf", "ssh"],
+        Literal["slurm", "pbs", "torque", "lsf", "gridengine", "condor", "ssh"],
         typer.Option(help="Type of the new clusters."),
     ] = "slurm",
     json: JsonOption = False,

@@ -1,4 +1,4 @@
-"""``towline testbed``: two real Slurm clusters on this machine, to try and to test on."""
+"""``towline testbed``: real clusters on this machine, to try and to test on."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import typer
 from towline.cli import _output as output
 from towline.cli._output import JsonOption
 from towline.folders import state_folder
-from towline.testbed import CommandFault, FaultKind, Testbed
+from towline.testbed import USUAL_CLUSTERS, CommandFault, FaultKind, Testbed
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Two real Slurm clusters on this machine, to try and to test on.",
+    help="Real clusters on this machine, to try and to test on.",
 )
 
 FolderOption = Annotated[
@@ -27,7 +27,7 @@ FolderOption = Annotated[
     typer.Option(help="State folder; several testbeds can be up.", show_default=False),
 ]
 ClusterName = Annotated[
-    str, typer.Argument(metavar="CLUSTER", help="onprem or cloud.", show_default=False)
+    str, typer.Argument(metavar="CLUSTER", help="Such as onprem or cloud.", show_default=False)
 ]
 HostName = Annotated[
     str, typer.Argument(metavar="HOST", help="Such as onprem-ctl or cloud-n1.", show_default=False)
@@ -40,6 +40,7 @@ TimesOption = Annotated[
     int | None, typer.Option(min=1, help="Hit so many calls only.", show_default=False)
 ]
 _FAULTS = "Faults"
+_LOOK = {"slurm": "sinfo", "gridengine": "qstat -f", "condor": "condor_status"}
 _ON_A_HOST = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
@@ -63,8 +64,18 @@ def _say(text: str, *, json: bool, **facts: Any) -> None:
         typer.echo(text)
 
 
-@app.command(epilog="Examples: towline testbed up;  towline testbed up --no-accounting")
+@app.command(
+    epilog="Examples: towline testbed up;  towline testbed up --cluster sge --cluster condor"
+)
 def up(
+    cluster: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Boot this one; may be repeated. There are onprem and cloud (both, unless said), "
+            "slurm24 (Slurm 24.11), sge (Grid Engine) and condor (HTCondor).",
+            show_default=False,
+        ),
+    ] = None,
     accounting: Annotated[
         bool | None,
         typer.Option(
@@ -80,28 +91,40 @@ def up(
     folder: FolderOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Boot both clusters and leave them running in the background."""
+    """Boot clusters and leave them running in the background."""
 
     def progress(doing: str) -> None:
         if not json:
             typer.echo(f"{doing} …", err=True)
 
-    testbed = Testbed(_folder(folder), accounting, False, progress, end_with)
+    chosen = cluster or USUAL_CLUSTERS
+    testbed = Testbed(_folder(folder), accounting, False, progress, end_with, chosen)
     testbed.up()
     status = testbed.status()
     config = shlex.quote(str(testbed.ssh_config))
     with_accounting = " and ".join(status["accounting"]) or "none of them"
-    _say(
-        f"onprem and cloud are up in {status['boot_seconds']} s. With accounting: "
-        f"{with_accounting}.\n"
-        f"next: ssh -F {config} onprem sinfo\n"
-        f"      towline cluster add onprem --host onprem --ssh-config {config}\n"
-        f"      towline cluster add cloud --host cloud --ssh-config {config}\n"
+    first, *_ = infos = list(testbed.clusters.values())
+    kinds = {info.name: _option(info.scheduler) for info in infos}
+    lines = [
+        f"{' and '.join(kinds)} {'are' if len(kinds) > 1 else 'is'} up in "
+        f"{status['boot_seconds']} s. With accounting: {with_accounting}.",
+        f"next: ssh -F {config} {first.name} {_LOOK[first.scheduler]}",
+        *(
+            f"      towline cluster add {name} --host {name}{kind} --ssh-config {config}"
+            for name, kind in kinds.items()
+        ),
         "      towline testbed down",
+    ]
+    _say(
+        "\n".join(lines),
         json=json,
         ssh_config=str(testbed.ssh_config),
         **status,
     )
+
+
+def _option(scheduler: str) -> str:
+    return "" if scheduler == "slurm" else f" --type {scheduler}"
 
 
 @app.command(epilog="Example: towline testbed down")

@@ -1,4 +1,4 @@
-"""Two real Slurm clusters in namespaces on one Linux machine, to try Towline and to test it.
+"""Real clusters in namespaces on one Linux machine, to try Towline and to test it.
 
 with Testbed(folder) as testbed:
     testbed.ssh("onprem", "srun -N2 hostname")
@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from towline.testbed.command_faults import CommandFault, FaultKind
 from towline.testbed.requirements import install_line, missing_packages, what_is_missing
+from towline.testbed.spec import USUAL_CLUSTERS
 from towline.testbed.testbed import ClusterInfo, Fault, Testbed
 
 __all__ = [
+    "USUAL_CLUSTERS",
     "ClusterInfo",
     "CommandFault",
     "Fault",
