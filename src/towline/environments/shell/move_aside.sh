@@ -5,14 +5,14 @@
 cd "$root" 2>/dev/null || { echo @@end=ok; exit 0; }
 if [ -z "$force" ]; then
     used=
-    for needs in */.needs; do
-        holder=${needs%/.needs}
+    for users in */.used-by; do
+        holder=${users%/.used-by}
         stands=
         for name in $names; do
-            case " $holder $(cat "$needs" 2>/dev/null) " in *" $name "*) stands=yes ;; esac
+            case " $holder $(cat "$holder/.needs" 2>/dev/null) " in *" $name "*) stands=yes ;; esac
         done
         [ -n "$stands" ] || continue
-        for tag in "$holder"/.used-by/*; do
+        for tag in "$users"/*; do
             [ -e "$tag" ] || continue
             if [ -d "$runs/${tag##*/}" ] || [ -n "$(find "$tag" -mtime -1 2>/dev/null)" ]; then
                 echo "@@in-use=${tag##*/}"
