@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import container_environments
 import uv_environments
 from common import clusters, ratio, spread
 
@@ -103,6 +104,7 @@ def main() -> None:
         facts = load_facts(definition, connection)
         found = measure(connection, facts, runs)
         found |= uv_environments.measure(connection, facts, runs)
+        found |= container_environments.measure(connection, facts, runs)
     for name, times in found.items():
         limit = LIMITS.get(name)
         goal = "" if limit is None else f"  (limit {limit} s)"
@@ -111,6 +113,8 @@ def main() -> None:
         print(json.dumps(about | ({} if limit is None else {"limit": limit})))
     for case in ("uv cold", "uv warm", "uv cached"):
         ratio(f"{case} : pip by hand", found[case], found["pip by hand"], "below 1")
+    for case in container_environments.CASES if "apptainer by hand" in found else ():
+        ratio(f"{case} : apptainer by hand", found[case], found["apptainer by hand"], "at most 1.5")
 
 
 if __name__ == "__main__":

@@ -11,15 +11,13 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from towline.environments.standalone import lay_out
 
-FETCHED = Path("/var/cache/towline-testbed/apptainer/bin")
+PROGRAM = Path("/var/cache/towline-testbed/apptainer/bin/apptainer")
 _REASON = "no Apptainer here"
 _TOOLS = (
     *("sh", "cat", "ls", "mkdir", "touch", "sleep", "id", "env", "rm"),
@@ -28,21 +26,23 @@ _TOOLS = (
 
 
 @pytest.fixture(scope="session")
-def apptainer() -> Iterator[Path]:
-    """The program, as an ordinary user would run it; in a namespace where tests run as root.
+def apptainer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program, as `wrapped` gives it."""
+    if not PROGRAM.exists():
+        pytest.skip(_REASON)
+    return wrapped(tmp_path_factory.mktemp("apptainer"))
+
+
+def wrapped(folder: Path) -> Path:
+    """Return Apptainer as an ordinary user would run it; in a namespace for root.
 
     A root that lacks some capability is refused by Apptainer; one in a user namespace lacks none.
     """
-    program = FETCHED / "apptainer"
-    if not program.exists():
-        pytest.skip(_REASON)
-    folder = Path(tempfile.mkdtemp(prefix="tl-apptainer-"))
     before = "unshare --map-root-user " if os.geteuid() == 0 else ""
     wrapper = folder / "apptainer"
-    wrapper.write_text(f'#!/bin/sh\nexec {before}{program} "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\nexec {before}{PROGRAM} "$@"\n')
     wrapper.chmod(0o755)
-    yield wrapper
-    shutil.rmtree(folder)
+    return wrapper
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -57,17 +57,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def image(apptainer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An image with the workspace's Python, and without Parsl."""
-    folder = tmp_path_factory.mktemp("image")
-    root = bare_root(folder / "root")
-    python = root / "opt/python"
-    python.mkdir(parents=True)
-    for member in lay_out(python):
-        if member.source is not None:
-            (python / member.name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(member.source, python / member.name)
-    for name in ("python", "python3", f"python3.{sys.version_info[1]}"):
-        (root / "bin" / name).symlink_to("/opt/python/bin/python3")
-    return build(apptainer, folder / "image.sif", root)
+    return python_image(apptainer, tmp_path_factory.mktemp("image"))
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +81,20 @@ def image_of_another_minor(apptainer: Path, tmp_path_factory: pytest.TempPathFac
     )
     python.chmod(0o755)
     return build(apptainer, folder / "other.sif", root)
+
+
+def python_image(apptainer: Path, folder: Path) -> Path:
+    """Build an image with the running Python, and without Parsl, in an empty folder."""
+    root = bare_root(folder / "root")
+    python = root / "opt/python"
+    python.mkdir(parents=True)
+    for member in lay_out(python):
+        if member.source is not None:
+            (python / member.name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(member.source, python / member.name)
+    for name in ("python", "python3", f"python3.{sys.version_info[1]}"):
+        (root / "bin" / name).symlink_to("/opt/python/bin/python3")
+    return build(apptainer, folder / "image.sif", root)
 
 
 def bare_root(root: Path) -> Path:
