@@ -100,6 +100,17 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, thing: str, words: st
     assert caught.value.exit_code == 2
 
 
+def test_a_key_of_yaml_that_stands_twice_is_refused_with_its_line(tmp_path: Path) -> None:
+    """PyYAML would silently take the last one; a merged default is no repetition."""
+    text = "a:\n  cluster: onprem\n  nodes: 1\n  cluster: cloud\n"
+    with pytest.raises(DefinitionError, match="'cluster' stands here a second time") as caught:
+        load_executors(write(tmp_path, text, "executors.yaml"))
+    assert caught.value.thing.endswith("executors.yaml:4")
+    text = "a: &usual\n  cluster: onprem\n  nodes: 1\nb:\n  <<: *usual\n  nodes: 2\n"
+    file = load_executors(write(tmp_path, text, "executors.yaml"))
+    assert (file.executors["b"].cluster, file.executors["b"].nodes) == ("onprem", 2)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The path stands in the error."""
     with pytest.raises(DefinitionError, match=r"nowhere.json: cannot be read"):

@@ -98,6 +98,24 @@ def test_what_a_cluster_does_not_have_is_said_before_anything_is_submitted(
     assert leftovers() == []
 
 
+def test_an_sbatch_that_hangs_is_ended_and_the_block_sent_again(
+    clusters: Testbed, leftovers: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gets so many seconds; the block waits in case a job appears, and goes a second time."""
+    monkeypatch.setattr("towline.engine.over_ssh.SUBMIT_SECONDS", 2)
+    monkeypatch.setattr("towline.engine.batch.UNANSWERED_SECONDS", 3.0)
+    with towline.load({"a": {"cluster": "onprem", "init_blocks": 0, "packages": ["parsl"]}}):
+        clusters.hang_command("onprem", "sbatch", times=1)  # not before: load() tries sbatch, too
+        assert app("a", platform.node)().result(60)
+        assert "sbatch" not in clusters.exec("onprem-ctl", ["ps", "-e", "-o", "args="]).stdout
+    seen = [event.facts for event in RunFolder.all()[0].events.read() if event.name == "block"]
+    told = [(facts["state"], facts["reason"]) for facts in seen if facts["block"] == 0]
+    hung = "no answer to the submission: sbatch gave no answer in 2 s"
+    assert ("unanswered", hung) in told
+    assert ("waiting", "the submission left no job; trying again") in told
+    assert leftovers() == []
+
+
 def test_a_dead_interchange_fails_its_tasks_and_hangs_nothing(
     clusters: Testbed, leftovers: Callable[[], list[str]]
 ) -> None:

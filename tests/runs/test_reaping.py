@@ -173,6 +173,21 @@ def test_showing_or_listing_an_orphan_sets_its_cleaning_in_motion(orphan):
     assert picture(folder).state is RunState.LOST
 
 
+def test_an_orphan_is_lost_also_while_it_is_cleaned_up(script):
+    """`list` and `show` say so, whoever of them comes first; nothing is said of leftovers yet."""
+    folder = RunFolder.create(script(READY))
+    folder.keep()  # as who cleans up does; this test lives as long as it looks
+    folder.events.append("starting", pid=1)
+    folder.events.append("running", pid=1)
+    assert summarise(folder).state is picture(folder).state is RunState.RUNNING
+    folder.events.append("reaping", pid=os.getpid(), gone=1)
+
+    assert summarise(folder).state is picture(folder).state is RunState.LOST
+    assert "cleaning up after it now" in summarise(folder).reason
+    assert summarise(folder).reason == picture(folder).reason
+    assert picture(folder).leftovers is None
+
+
 def test_following_the_logs_of_an_orphan_ends_with_its_clean_up(orphan, towline):
     folder = orphan(READY + WAIT, until="ready")
 

@@ -37,6 +37,17 @@ def announced(*pairs):
     return [line for line in lines[3:] if line is not None]
 
 
+ERROR = {"thing": "onprem/a", "cause": "no such partition", "next": "sinfo"}
+
+
+def test_an_error_is_announced_unless_the_script_has_died_of_it_and_said_so():
+    """Where two clusters fail, one error is raised; the other one would go unseen."""
+    assert announced(
+        ("error", {**ERROR, "cluster": "onprem", "executor": "a"}),
+        ("error", {**ERROR, "at": "script.py:3"}),
+    ) == ["a on onprem: error: onprem/a: no such partition; next: sinfo"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

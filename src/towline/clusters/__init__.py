@@ -1,7 +1,7 @@
 """Clusters: what the user says of them, what they turn out to be, and the doctor."""
 
 from towline.clusters._ssh_config import host_aliases
-from towline.clusters._yaml_lines import LinedMapping, read_mapping
+from towline.clusters._yaml_lines import LinedMapping, parse_mapping, read_mapping
 from towline.clusters.check_step import CheckStep, Status, exit_code
 from towline.clusters.definition import ClusterDefinition
 from towline.clusters.doctor import examine
@@ -33,6 +33,7 @@ __all__ = [
     "forget_facts",
     "host_aliases",
     "load_facts",
+    "parse_mapping",
     "probe",
     "read_mapping",
     "recall_facts",

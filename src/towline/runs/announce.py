@@ -101,6 +101,13 @@ def _block(facts: dict[str, Any]) -> str | None:
     return f"block {facts.get('block')} {state}{outcome}{nodes}{job}{reason}"
 
 
+def _error(facts: dict[str, Any]) -> str | None:
+    if "at" in facts:  # it has ended the script, which has printed it
+        return None
+    after = f"; next: {facts['next']}" if facts.get("next") else ""
+    return f"error: {facts.get('thing')}: {facts.get('cause')}{after}"
+
+
 def _connected(facts: dict[str, Any]) -> str:
     seconds = facts.get("seconds")
     return f"connected ({duration(seconds)})" if seconds is not None else "connected"
@@ -113,6 +120,7 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str | None]] = {
     "link": _link,
     "block": _block,
     "warning": lambda facts: f"warning: {facts.get('text', '')}",
+    "error": _error,
     "cancelling": lambda _: "cancelling: the script is asked to end",
     "cleanup": lambda facts: f"clean-up: {facts.get('text') or facts.get('step', '')}",
     "reaping": lambda _: "the run's supervisor has vanished; cleaning up after it",

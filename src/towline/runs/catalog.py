@@ -49,8 +49,12 @@ def picture(folder: RunFolder) -> RunView:
     view.number, view.tag = folder.number, folder.tag
     view.script = view.script or folder.asked.script
     view.created = view.created or folder.asked.created
-    if not view.state.final and keeper_vanished(folder) and final_event(folder) is None:
+    if view.state.final:
+        return view
+    vanished = keeper_vanished(folder) and final_event(folder) is None
+    if vanished:
         start_reaper(folder)
+    if vanished or view.reaping:  # the one who cleans up is seen as its keeper
         view.state = RunState.LOST
         view.reason = "its supervisor has vanished; cleaning up after it now"
     return view

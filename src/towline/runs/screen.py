@@ -152,9 +152,10 @@ class TerminalScreen:
             pass_through(stream, whole + ending)
 
     def event(self, event: Event, view: RunView) -> None:
-        """Write warnings to stay; the rest shows in the status lines."""
-        if event.name == "warning" and (line := self._announcer.line(event, view)):
-            self._print([(line, "yellow")])
+        """Write warnings and errors to stay; the rest shows in the status lines."""
+        colour = {"warning": "yellow", "error": "red"}.get(event.name)
+        if colour and (line := self._announcer.line(event, view)):
+            self._print([(line, colour)])
         self._drawn_at = 0.0
 
     def tick(self, view: RunView) -> None:

@@ -114,6 +114,7 @@ class RunView:
     executors: dict[str, ExecutorView] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     error: dict[str, Any] | None = None
+    reaping: bool = False  # somebody cleans up after the supervisor, which has vanished
     cleaning: str = ""  # the step of the clean-up under way
     script_over: bool = False
     reason: str = ""
@@ -295,7 +296,7 @@ def _settle(view: RunView, event: Event) -> None:
 
 
 def _reaping(view: RunView, _: Event) -> None:
-    view.script_over = True
+    view.script_over = view.reaping = True
     view.cleaning = "after the supervisor, which has vanished"
 
 

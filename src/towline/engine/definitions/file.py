@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from towline.clusters import parse_mapping
 from towline.engine.definitions.definition import ExecutorDefinition
 from towline.engine.definitions.environment import EnvironmentKeys
 from towline.engine.definitions.talk_keys import IGNORED_TALK_KEYS, TALK_KEYS, TALK_PROVIDERS
@@ -101,17 +101,13 @@ def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, Any]:
     try:
         if path.suffix == ".json":
             return str(path), json.loads(text, object_pairs_hook=_no_duplicates)
-        return str(path), yaml.safe_load(text)
+        return str(path), parse_mapping(text, path).values
     except json.JSONDecodeError as error:
         raise DefinitionError(
             f"{path}:{error.lineno}", f"is not JSON: {error.msg} (column {error.colno})"
         ) from error
     except ValueError as error:
         raise DefinitionError(str(path), str(error)) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        at = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise DefinitionError(at, f"is not YAML: {getattr(error, 'problem', error)}") from error
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
