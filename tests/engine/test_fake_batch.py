@@ -79,7 +79,7 @@ def fake(
         f"ln -s ../fake_batch.py ~/fake-batch/bin/{name}\n" for name in COMMANDS[flavour]
     )
     fake.run(
-        "mkdir -p ~/fake-batch/bin && cat > ~/fake-batch/fake_batch.py && "
+        "mkdir -p ~/fake-batch/bin ~/rc && cp -p ~/.profile ~/.bashrc ~/rc && cat > ~/fake-batch/fake_batch.py && "
         f"chmod 755 ~/fake-batch/fake_batch.py\n{links}"
         f"{PATHS[flavour]}",
         PROGRAM.read_text(),
@@ -95,7 +95,7 @@ def fake(
     ClusterStore().add(definition)
     yield fake
     Connection(definition.destination()).close()
-    fake.run("touch ~/fake-batch/node-lost; rm -rf ~/fake-batch ~/.profile ~/.bashrc")
+    fake.run("touch ~/fake-batch/node-lost; rm -rf ~/fake-batch; mv ~/rc/.[bp]* ~; rmdir ~/rc")
 
 
 def blocks(label: str) -> list[dict[str, Any]]:
