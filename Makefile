@@ -3,12 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench docs setup setup-system setup-apptainer clean
+.PHONY: demo test check bench docs setup setup-system setup-schedulers setup-apptainer clean
 
 demo: $(VENV)/.base setup-system
 	@$(BIN)/towline demo
 
-test: $(VENV)/.test setup-system setup-apptainer
+test: $(VENV)/.test setup-system setup-apptainer setup-schedulers
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.check
@@ -47,6 +47,9 @@ $(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
 
 setup-system:
 	@scripts/setup_system
+
+setup-schedulers:
+	@scripts/setup_schedulers $(BIN)/python
 
 setup-apptainer: setup-system
 	@scripts/setup_apptainer

@@ -63,6 +63,7 @@ def test_the_documented_schedulers_are_those_that_ran(
     """The table of docs/schedulers.md names these versions, and what they went through."""
     ran = {
         name: {
+            "title": case.title,
             "version": scheduler_testbed.ssh(case.cluster, case.version).stdout.strip(),
             "checks": [check for check in CHECKS if results[name][check] == "ok"],
         }

@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -125,3 +126,13 @@ def _command(target: Path) -> list[str]:
         f"--include={','.join(PACKAGES)}",
         *(SUITE, str(target), source),
     ]
+
+
+def main() -> None:
+    """Make the tree, saying so; with ``--there`` only tell by the exit code whether it is there."""
+    if sys.argv[1:] == ["--there"]:
+        sys.exit(0 if tree_folder().is_dir() else 1)
+    try:
+        root_tree(lambda text: print(f"{text} …", flush=True))
+    except TestbedError as error:
+        sys.exit(f"error: {error}")

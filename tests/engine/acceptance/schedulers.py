@@ -13,6 +13,7 @@ class Case:
     """A scheduler on a testbed cluster.
 
     Args:
+        title: the scheduler as the docs call it.
         cluster: the testbed's.
         type: of its definition.
         version: shell that prints the scheduler's version.
@@ -25,6 +26,7 @@ class Case:
 
     """
 
+    title: str
     cluster: str
     type: str
     version: str
@@ -45,6 +47,7 @@ def _end_soon(testbed: Testbed, cluster: str, job: str) -> None:
 
 def _slurm(cluster: str) -> Case:
     return Case(
+        title="Slurm",
         cluster=cluster,
         type="slurm",
         version="sbatch --version | sed 's/.* //'",
@@ -61,6 +64,7 @@ CASES: Mapping[str, Case] = {
     "slurm22": _slurm("onprem"),
     "slurm24": _slurm("slurm24"),
     "gridengine": Case(
+        title="Grid Engine (Son of Grid Engine)",
         cluster="sge",
         type="gridengine",
         version="qstat -help | sed -n '1s/^[A-Z]* //p'",
@@ -72,6 +76,7 @@ CASES: Mapping[str, Case] = {
         short={"scheduler_options": ["#$ -l h_rt=00:00:08"]},
     ),
     "condor": Case(
+        title="HTCondor",
         cluster="condor",
         type="condor",
         version="condor_version | sed -n 's/^.CondorVersion: \\([^ ]*\\).*/\\1/p'",
