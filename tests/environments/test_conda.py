@@ -13,7 +13,9 @@ import pytest
 from tests.environments.conda_channel import MINOR
 from tests.environments.index_server import make_wheel
 from towline.environments import EnvironmentRequest, preflight, realise
+from towline.environments.differences import contents_of, from_lock
 from towline.environments.locks import LockStore
+from towline.environments.realise import plan_of
 
 MINE = """\
 import zipfile
@@ -228,3 +230,29 @@ class TestName:
         """Its installer refuses a folder that exists."""
         have()
         assert not (tmp_path / "miniconda3").exists()
+
+
+def test_what_is_there_is_what_was_locked_until_somebody_edits_it(ready):
+    """Compared by conda's own records, so that what is no Python package counts, too."""
+    machine, environment, request = ready
+
+    def found():
+        plan = plan_of(request, machine.facts(), "onprem")
+        contents = contents_of(plan, request, machine, machine.facts(), "onprem")
+        return {each.package: each for each in from_lock(plan.lock, contents)}
+
+    assert found() == {}
+    prefix = machine.inside(environment.prefix)
+    (module,) = prefix.glob("lib/python*/site-packages/parsl/version.py")
+    record = next(prefix.glob("conda-meta/python-3*.json"))
+    text = module.read_text()
+    module.write_text(f"{text}edited = True\n")
+    record.rename(record.with_suffix(".gone"))
+    try:
+        edited = found()
+    finally:
+        module.write_text(text)
+        record.with_suffix(".gone").rename(record)
+    assert set(edited) == {"parsl", "python"}
+    assert edited["python"].after == ""
+    assert edited["parsl"].files[0].endswith("parsl/version.py")

@@ -13,6 +13,8 @@ import pytest
 
 from environments.index_server import Index, make_wheel, stand_in_for_parsl
 from towline.environments import EnvironmentRequest, LockStore, preflight, realise
+from towline.environments.differences import contents_of, from_lock
+from towline.environments.realise import plan_of
 from towline.errors import (
     CopyFailed,
     DefinitionError,
@@ -218,6 +220,18 @@ def test_what_a_package_of_the_users_own_comes_to_need_is_brought(machine, index
     write_package(mine, "lib")
     environment = bring(request, machine)
     assert said_there(machine, environment, "import mine, lib; print(lib.version)") == "1.0"
+
+
+def test_an_environment_as_it_was_made_is_as_it_was_locked(machine, index, spec):
+    """Also where a package was built from a folder, which the lock knows without a version."""
+    make_wheel(index.folder, "lib", commands={"lib": "lib:main"})
+    request = spec("./mine\nlib\n")
+    write_package(Path(request.spec).parent / "mine")
+    bring(request, machine)
+    plan = plan_of(request, machine.facts(), "onprem")
+    contents = contents_of(plan, request, machine, machine.facts(), "onprem")
+    assert contents.packages == {"lib": "1.0", "mine": "1", "parsl": PARSL}
+    assert from_lock(plan.lock, contents) == []
 
 
 @pytest.mark.parametrize("locked", [True, False])

@@ -13,6 +13,9 @@ import re
 import sys
 from importlib.metadata import distributions
 
+NOT_SENT = ("direct_url.json", "uv_cache.json", "INSTALLER", "REQUESTED")
+"""Notes of an installer about the workspace: left out, or written anew."""
+
 
 def name_of(name):  # type: (str) -> str
     """Return a package's name, normalised."""
@@ -23,7 +26,7 @@ def changed(distribution):  # type: (object) -> list[str]
     """Return the files that are missing or have another content than the installer noted."""
     found = []
     for file in distribution.files or ():  # type: ignore[attr-defined]
-        if file.hash is None or str(file).startswith(".."):
+        if file.hash is None or str(file).startswith("..") or file.name in NOT_SENT:
             continue
         try:
             with open(str(file.locate()), "rb") as opened:  # noqa: PTH123

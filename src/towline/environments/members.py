@@ -20,7 +20,7 @@ from towline.errors import DefinitionError
 NOT_CONTENT = frozenset({"RECORD", "INSTALLER", "REQUESTED"})
 """Notes of the installer: sent, but no part of what makes a package what it is."""
 
-NOT_SENT = frozenset({"direct_url.json"})
+NOT_SENT = frozenset({"direct_url.json", "uv_cache.json"})
 """Holds a path of the workspace, or a URL with a password."""
 
 _CHANGED_LATER_SECONDS = 2.0
