@@ -12,172 +12,31 @@ whose speed drifts does so for all.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import statistics
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from multiprocessing.connection import Connection as Pipe
-from pathlib import Path
 from typing import Any
 
-import parsl
 from common import clusters, ratio, spread
-from parsl.config import Config
-from parsl.executors import HighThroughputExecutor
-from parsl.launchers import SimpleLauncher
-from parsl.providers import LocalProvider
-
-import towline
-from towline.clusters import ClusterStore
-from towline.engine.keys import pack_keys
-from towline.engine.launch import (
-    INTERCHANGE_COMMAND,
-    local_launch_command,
-    remote_launch_command,
+from rivals import (
+    COMMON,
+    PARSL_HERE,
+    PARSL_TUNNEL,
+    bring_environment,
+    parsl_script,
+    script,
+    towline_script,
 )
-from towline.ssh import Connection, quote
+
 from towline.testbed import Testbed
 
-WORKERS = 4
-COMMON: dict[str, Any] = {
-    "cores_per_worker": 0.1,
-    "tasks_per_node": WORKERS,
-    "packages": ["parsl"],
-}
 TOWLINE: dict[str, Any] = {
     "towline node": {"cluster": "onprem", **COMMON},
     "towline controller": {"cluster": "onprem", "provider": "controller", **COMMON},
     "towline here": {"cluster": "local", **COMMON},
 }
-PARSL_HERE, PARSL_TUNNEL = "parsl here", "parsl ssh -R"
-TUNNEL_PORT = 54500
-
-
-def label(name: str) -> str:
-    """Return a Parsl label for a rival's name."""
-    return "".join(letter if letter.isalnum() else "_" for letter in name)
-
-
-def local_executor() -> HighThroughputExecutor:
-    """Return plain Parsl with workers on this machine."""
-    return HighThroughputExecutor(
-        label=label(PARSL_HERE),
-        address="127.0.0.1",
-        cores_per_worker=0.1,
-        max_workers_per_node=WORKERS,
-        interchange_launch_cmd=INTERCHANGE_COMMAND,
-        launch_cmd=local_launch_command(),
-        provider=LocalProvider(init_blocks=1, launcher=SimpleLauncher()),
-    )
-
-
-def tunnel_executor(ssh_config: Path, user: str, python: str) -> HighThroughputExecutor:
-    """Return plain Parsl whose workers on the controller dial a port forwarded by ``ssh -R``."""
-    variables = {
-        "TOWLINE_PYTHON": python,
-        "TOWLINE_ADDRESS": "127.0.0.1",
-        "TOWLINE_PORT": str(TUNNEL_PORT),
-        "TOWLINE_CERTS": f"/home/{user}/tunnel",
-        "TOWLINE_LOGS": f"/home/{user}/tunnel-logs",
-    }
-    exports = "".join(f"export {name}={quote(value)}; " for name, value in variables.items())
-    forward = f"-R {TUNNEL_PORT}:127.0.0.1:{TUNNEL_PORT}"
-    # Parsl fills the braces of the command in, so the whole of it is quoted first
-    remote = quote(exports + remote_launch_command())
-    return HighThroughputExecutor(
-        label=label(PARSL_TUNNEL),
-        address="127.0.0.1",
-        worker_port=TUNNEL_PORT,
-        cores_per_worker=0.1,
-        max_workers_per_node=WORKERS,
-        interchange_launch_cmd=INTERCHANGE_COMMAND,
-        launch_cmd=f"ssh -F {ssh_config} -S none {forward} onprem {remote}",
-        provider=LocalProvider(init_blocks=0, launcher=SimpleLauncher()),
-    )
-
-
-def throughput(app: Any, tasks: int) -> float:
-    """Return tasks a second of one batch."""
-    began = time.perf_counter()
-    for future in [app(number) for number in range(tasks)]:
-        future.result()
-    return tasks / (time.perf_counter() - began)
-
-
-def round_trip(app: Any, tasks: int) -> float:
-    """Return the median milliseconds from call to result, one task at a time."""
-    seconds = []
-    for number in range(tasks):
-        began = time.perf_counter()
-        app(number).result()
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds) * 1000
-
-
-def serve(pipe: Pipe) -> None:
-    """Measure a rival whenever one is named, until nothing more comes."""
-    apps: dict[str, Any] = {}
-    pipe.send("ready")
-    while (asked := pipe.recv()) is not None:
-        name, tasks = asked
-        app = apps.setdefault(name, parsl.python_app(abs, executors=[label(name)]))
-        pipe.send((throughput(app, tasks), round_trip(app, 100)))
-
-
-def towline_script(pipe: Pipe, executors: Mapping[str, Any]) -> None:
-    """Be a script that runs on Towline."""
-    with towline.load({label(name): wanted for name, wanted in executors.items()}):
-        serve(pipe)
-
-
-def parsl_script(pipe: Pipe, ssh_config: Path, user: str, python: str) -> None:
-    """Be a script that runs on plain Parsl, with Parsl's defaults."""
-    connection = Connection(ClusterStore().load("onprem").destination())
-    tunnel = tunnel_executor(ssh_config, user, python)
-    config = Config(
-        executors=[local_executor(), tunnel], run_dir=str(ssh_config.parent / "plain-parsl")
-    )
-    with parsl.load(config):
-        connection.run(
-            "umask 077; mkdir -p ~/tunnel && tar -xf - -C ~/tunnel",
-            input=pack_keys(Path(str(tunnel.cert_dir))),
-            check=True,
-        )
-        tunnel.scale_out_facade(1)
-        serve(pipe)
-
-
-Ask = Callable[[str, int], tuple[float, float]]
-
-
-@contextmanager
-def script(target: Callable[..., None], *arguments: Any) -> Iterator[Ask]:
-    """Run a script in a process of its own; yield what asks it for (tasks/s, round trip ms)."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=target, args=(theirs, *arguments))
-    process.start()
-    theirs.close()
-    ours.recv()
-
-    def ask(name: str, tasks: int) -> tuple[float, float]:
-        ours.send((name, tasks))
-        rate, trip = ours.recv()
-        return rate, trip
-
-    try:
-        yield ask
-    finally:
-        ours.send(None)
-        process.join()
 
 
 def measure(testbed: Testbed, batches: int, tasks: int) -> dict[str, list[tuple[float, float]]]:
     """Return (tasks/s, round trip in ms) of each batch of each rival."""
-    with towline.load({"warm": TOWLINE["towline node"]}):  # brings the environment there
-        parsl.python_app(abs, executors=["warm"])(1).result()
-    connection = Connection(ClusterStore().load("onprem").destination())
-    python = connection.run("ls -d ~/.towline/envs/sync*/bin/python").stdout.split()[0]
+    python = bring_environment(TOWLINE["towline node"])
     user = testbed.clusters["onprem"].user
     with (
         script(towline_script, TOWLINE) as ours,
@@ -185,12 +44,12 @@ def measure(testbed: Testbed, batches: int, tasks: int) -> dict[str, list[tuple[
     ):
         rivals = dict.fromkeys(TOWLINE, ours) | {PARSL_HERE: theirs, PARSL_TUNNEL: theirs}
         for name, ask in rivals.items():
-            ask(name, 300)
+            ask(name, 300, 10)
         results: dict[str, list[tuple[float, float]]] = {name: [] for name in rivals}
         order = list(rivals)
         for _ in range(batches):
             for name in order:
-                results[name].append(rivals[name](name, tasks))
+                results[name].append(rivals[name](name, tasks, 100))
             order.append(order.pop(0))  # each comes after each of the others
     return results
 

@@ -22,6 +22,7 @@ from .waiting import until
 
 CUTS = 20
 OUTAGE_SECONDS = 60
+THRESHOLD_SECONDS = 20
 
 STREAM = (
     HEAD
@@ -82,8 +83,14 @@ with towline.load() as dfk:
 
 
 def streaming(start: Start) -> TowlineRun:
-    """Start the stream; return when tasks are done on both clusters."""
-    run = start(STREAM, on_both())
+    """Start the stream; return when tasks are done on both clusters.
+
+    The interchange of `b` runs on its controller, with a threshold that the outage exceeds.
+    """
+    executors = on_both()
+    executors["a"]["interchange"] = "workspace"
+    executors["b"] |= {"interchange": "controller", "heartbeat_threshold": THRESHOLD_SECONDS}
+    run = start(STREAM, executors)
     wait_for_tasks(run, 100)
     return run
 

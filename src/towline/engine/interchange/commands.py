@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import zmq
 from parsl.executors.high_throughput.zmq_pipes import CommandClient
+from zmq.constants import PollEvent
 
 QUESTIONS = ("MANAGERS", "CONNECTED_BLOCKS")
 """Asked every second; what else Parsl asks is asked when it does."""
@@ -82,10 +82,10 @@ class PatientCommands:
     def _ask(self, message: Any) -> None:
         """Ask and wait as long as it takes: over the link, the answer will come."""
         socket = self._client.zmq_socket
-        if not self._wait_until(zmq.POLLOUT):
+        if not self._wait_until(PollEvent.POLLOUT):
             return
         socket.send_pyobj(message)
-        if not self._wait_until(zmq.POLLIN):
+        if not self._wait_until(PollEvent.POLLIN):
             return
         answer = socket.recv_pyobj()
         if isinstance(message, str):

@@ -1,0 +1,68 @@
+"""No-op tasks a second on one, two and four clusters at once, and with one of two cut off.
+
+Two workers on each cluster: two users on each of the testbed's two, each with a link of its own.
+
+    python bench/several_clusters.py [--batches N] [--tasks N]
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import parsl
+from common import clusters, ratio, spread
+from rivals import throughput
+
+import towline
+from towline.clusters import ClusterStore
+from towline.clusters.on_testbed import definition_of
+from towline.testbed import Testbed
+
+COMMON: dict[str, Any] = {"cores_per_worker": 0.1, "tasks_per_node": 2, "packages": ["parsl"]}
+LABELS = ("a", "b", "c", "d")
+
+
+def executors(testbed: Testbed) -> dict[str, Any]:
+    """Define four clusters; return an executor on each."""
+    for name, info in testbed.clusters.items():
+        other = definition_of(testbed, f"{name}-2", host=name, user=info.users[1])
+        ClusterStore().add(other)
+    names = ("onprem", "cloud", "onprem-2", "cloud-2")
+    return {label: {"cluster": name, **COMMON} for label, name in zip(LABELS, names, strict=True)}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batches", type=int, default=8)
+    parser.add_argument("--tasks", type=int, default=2000)
+    options = parser.parse_args()
+    rates: dict[int, list[float]] = {1: [], 2: [], 4: []}
+    beside: dict[str, list[float]] = {"alive": [], "dead": []}
+    with clusters() as testbed, towline.load(executors(testbed)):
+        apps = {count: parsl.python_app(abs, executors=list(LABELS[:count])) for count in rates}
+        for app in apps.values():
+            throughput(app, 500)
+        order = list(rates)
+        for _ in range(options.batches):
+            for count in order:
+                rates[count].append(throughput(apps[count], options.tasks))
+            order.append(order.pop(0))
+        on_second = parsl.python_app(abs, executors=["b"])
+        for _ in range(options.batches):
+            beside["alive"].append(throughput(apps[1], options.tasks))
+            with testbed.cut("cloud"):
+                waiting = [on_second(number) for number in range(50)]
+                beside["dead"].append(throughput(apps[1], options.tasks))
+            for future in waiting:
+                future.result()
+    for count, values in rates.items():
+        print(f"{count} clusters: {spread(values)} tasks/s")
+    ratio("tasks/s, two clusters / one", rates[2], rates[1], ">= 0.95")
+    ratio("tasks/s, four clusters / one", rates[4], rates[1], ">= 0.95")
+    ratio("tasks/s, beside a dead cluster / a live one", beside["dead"], beside["alive"], ">= 0.95")
+
+
+if __name__ == "__main__":
+    main()
