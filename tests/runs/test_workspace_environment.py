@@ -84,6 +84,8 @@ def test_the_script_and_local_workers_run_on_the_workspaces_own_environment(
         ({"ENV_SPCE": "workspace.txt"}, "did you mean"),
         ({"ENV_KIND": "existing", "PYTHON": "/usr/bin/python3"}, "cannot import Parsl and Towline"),
         ("workspace.txt", "must be a mapping"),
+        ({"PACKAGES": ["parsl"]}, "on that the script runs anyway"),
+        ({"ENV_TRANSPORT": "proxy"}, "is for an environment that is made from env_spec"),
     ],
 )
 def test_a_wrong_block_starts_nothing(tmp_path: Path, block: object, words: str) -> None:

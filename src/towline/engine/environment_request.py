@@ -19,6 +19,11 @@ def environment_request(label: str, wanted: ExecutorDefinition) -> EnvironmentRe
     kind = _kind(wanted)
     if kind == "conda":
         wanted = _with_conda_spec(label, wanted)
+    if wanted.env_spec is None and wanted.env_transport in ("proxy", "direct"):
+        raise DefinitionError(
+            f"{label}.env_transport",
+            f"{wanted.env_transport} is for an environment that is made from env_spec",
+        )
     keys: dict[str, object] = {
         "kind": kind,
         "python": wanted.python,

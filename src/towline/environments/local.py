@@ -17,7 +17,7 @@ from towline.environments.environment import Environment
 from towline.environments.interpreter import this_workspace
 from towline.environments.realise import realise
 from towline.environments.request import EnvironmentRequest
-from towline.errors import EnvironmentMismatch
+from towline.errors import DefinitionError, EnvironmentMismatch
 
 WORKSPACE = "workspace"
 """What messages, and `towline env`, call this machine."""
@@ -64,6 +64,12 @@ def workspace_environment(
         EnvironmentFault: it cannot be made, or lacks Parsl or Towline.
 
     """
+    if request.kind == "sync":
+        raise DefinitionError(
+            BLOCK,
+            "kind sync copies the Python that Towline runs on, and on that the script runs anyway",
+            "give it a spec (env_spec), or name an environment (prefix, conda_env)",
+        )
     machine = LocalShell(WORKSPACE)
     asked = request.model_copy(update={"for_script": True})
     environment = realise(asked, machine, local_facts(), cluster=WORKSPACE, report=report)
