@@ -132,7 +132,7 @@ def _none(folder: RunFolder, found: list[TaskTry]) -> str:
         clusters = ", ".join(sorted({each.cluster for each in found if each.cluster})[:12])
         return f"no such tries; the run has apps {apps} on {clusters or 'no known cluster'}"
     if folder.tasks.is_dir():
-        return f"run {folder.number} has launched no task yet"
+        return f"run {folder.number} has launched no task"
     return f"run {folder.number} has no task records: no app was called, or task_records=False"
 
 

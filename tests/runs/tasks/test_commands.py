@@ -104,7 +104,7 @@ def test_runs_without_records_say_why(command: Towline):
     folder = RunFolder.create("/home/ada/multi.py")
     assert "run 1 has no task records: no app was called" in command("run", "tasks").out
     folder.tasks.mkdir()
-    assert "run 1 has launched no task yet" in command("run", "tasks", "--summary").out
+    assert "run 1 has launched no task" in command("run", "tasks", "--summary").out
     assert command("run", "timeline").out == "nothing to draw yet\n"
 
 

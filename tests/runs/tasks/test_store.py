@@ -54,6 +54,7 @@ def test_closing_writes_what_is_left_and_says_so(writing: TaskStore, tmp_path: P
 
 def test_nothing_is_made_for_a_run_without_tasks(writing: TaskStore, tmp_path: Path):
     writing.flush()
+    writing.close()
     assert not (tmp_path / "tasks").exists()
 
 

@@ -55,7 +55,8 @@ class TaskStore:
             return  # a forked child has the rows, but not the thread
         self._stop.set()
         self._thread.join(10)
-        self.append({"time": round(time.time(), 4), "closed": True})
+        if self._rows or self._descriptor is not None:
+            self.append({"time": round(time.time(), 4), "closed": True})
         self.flush()
         if self._descriptor is not None:
             os.close(self._descriptor)
