@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,22 @@ def test_a_healthy_slurm_controller_is_read_in_full() -> None:
     assert facts.addresses == ("172.20.0.1", "10.77.10.2")
     assert facts.node_address == "172.20.0.1"
     assert not facts.node_address_guessed
+
+
+def test_the_processor_is_named_by_its_level_and_a_driver_by_its_cuda(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The level is that of this machine; its driver is a stand-in."""
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\necho '| Driver Version: 550.54  CUDA Version: 12.4 |'\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    facts = probe(LocalShell("local"), define("local", type="local"))
+    assert facts.cuda == "12.4"
+    flags = Path("/proc/cpuinfo").read_text()
+    level = re.search(r"x86_64(_v[234])?", facts.microarch)
+    assert level is None if facts.arch != "x86_64" else level
+    assert ("avx2" in flags) is (facts.microarch in ("x86_64_v3", "x86_64_v4"))
 
 
 @pytest.mark.parametrize("recording", ["slurm-22.05-sinfo-hangs", "slurm-22.05-slurmctld-down"])

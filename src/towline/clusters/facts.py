@@ -45,6 +45,12 @@ class ClusterFacts(BaseModel):
     kernel: str = ""
     arch: str = Field(default="", description="`x86_64`, `aarch64`, …, as uname says.")
     glibc: str = Field(default="", description="`2.36`; empty where the C library is another one.")
+    microarch: str = Field(
+        default="", description="`x86_64_v3`: level of the controller's processor; not the nodes'."
+    )
+    cuda: str = Field(
+        default="", description="Newest CUDA that the controller's driver runs; empty: no driver."
+    )
     hostname: str = ""
     user: str = ""
     uid: int = -1

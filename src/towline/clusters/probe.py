@@ -96,6 +96,8 @@ def read_answer(text: str, definition: ClusterDefinition) -> ClusterFacts:
         kernel=first(answer, "kernel"),
         arch=first(answer, "arch"),
         glibc=first(answer, "glibc"),
+        microarch=first(answer, "microarch"),
+        cuda=first(answer, "cuda"),
         hostname=first(answer, "hostname"),
         user=first(answer, "user"),
         shell=first(answer, "shell"),

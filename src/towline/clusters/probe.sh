@@ -20,12 +20,30 @@ about_system() {
     fact system "$(uname -s)"
     fact kernel "$(uname -r)"
     fact arch "$(uname -m)"
+    fact microarch "$(microarch)"
+    fact cuda "$(limited 5 nvidia-smi 2>/dev/null | sed -n 's/.*CUDA Version: *\([0-9.]*\).*/\1/p' | head -n 1)"
     fact glibc "$(getconf GNU_LIBC_VERSION 2>/dev/null | sed 's/.* //')"
     fact hostname "$(uname -n)"
     fact user "$(id -un 2>/dev/null)"
     fact uid "$(id -u)"
     fact shell "${SHELL:-}"
     fact home "$(cd && pwd -P)"
+}
+
+microarch() { # the x86-64 level, by the flags that the psABI names for each
+    [ "$(uname -m)" = x86_64 ] || return 0
+    flags=" $(sed -n 's/^flags[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -n 1) "
+    level=x86_64
+    has cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3 && level=x86_64_v2 &&
+        has abm avx avx2 bmi1 bmi2 f16c fma movbe xsave && level=x86_64_v3 &&
+        has avx512f avx512bw avx512cd avx512dq avx512vl && level=x86_64_v4
+    echo "$level"
+}
+
+has() { # flags...
+    for flag in "$@"; do
+        case $flags in *" $flag "*) ;; *) return 1 ;; esac
+    done
 }
 
 about_root() {

@@ -75,6 +75,10 @@ def _environment(facts: dict[str, Any]) -> str | None:
         return f"environment ready ({', '.join(details)})" if details else "environment ready"
     if state == "pushing" and (facts.get("total") or 0) >= WORTH_TELLING:
         return f"environment: pushing {megabytes(0, facts['total'])[2:]}"
+    if state == "downloading":
+        return f"environment: downloading {megabytes(0, facts['total'])[2:]}"
+    if state == "solving":
+        return f"environment: solving {facts.get('file', '')}".rstrip()
     if state == "refused":
         return f"environment: {facts.get('place')} was refused, the lock does not name it"
     return "environment: building" if state == "building" else None

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from towline.environments.cluster_side import Report
-from towline.environments.conda.channels import Channel, hushed, with_secrets
-from towline.environments.conda.library import downloads_folder, run_apart
+from towline.environments.conda.channels import (
+    Channel,
+    hushed,
+    with_secrets,
+    without_channel_secrets,
+)
+from towline.environments.conda.library import LibraryError, downloads_folder, run_worker
 from towline.environments.conda.solver import Record
 from towline.errors import EnvironmentBuildFailed
 
-_TELL_SECONDS = 0.25
 _POST_LINK = re.compile(r"\.(.+)-post-link\.sh")
 
 
@@ -44,11 +45,31 @@ def link(
         EnvironmentBuildFailed: a package cannot be had, or cannot be linked.
 
     """
-    from rattler.exceptions import IoError, LinkError  # noqa: F401 - loads the error types
+    packages = downloads_folder() / "packages"
+    missing = sum(
+        record.get("size") or 0
+        for record in records
+        if not (packages / re.sub(r"(\.conda|\.tar\.bz2)$", "", record["fn"])).exists()
+    )
 
+    def tell(done: int) -> None:
+        if done < missing:
+            report("environment", state="downloading", key=key, done=done, total=missing)
+        else:
+            report("environment", state="linking", key=key)
+
+    job = {
+        "do": "link",
+        "records": [r | {"url": with_secrets(r["url"], channels)} for r in records],
+        "subdir": subdir,
+        "folder": str(folder),
+        "prefix": prefix,
+        "packages": str(packages),
+    }
+    tell(0)
     try:
-        run_apart(lambda: _link(records, channels, subdir, folder, prefix, report, key))
-    except Exception as error:  # the library has an error type for each of its parts
+        run_worker(job, tell)
+    except LibraryError as error:
         raise EnvironmentBuildFailed(
             "kind conda",
             f"a package cannot be had or linked: {hushed(str(error), channels)}",
@@ -63,91 +84,8 @@ def post_link_scripts(folder: Path) -> list[str]:
     return sorted(match[1] for match in found if match)
 
 
-async def _link(
-    records: Sequence[Record],
-    channels: Sequence[Channel],
-    subdir: str,
-    folder: Path,
-    prefix: str,
-    report: Report,
-    key: str,
-) -> None:
-    import rattler
-
-    packages = downloads_folder() / "packages"
-    missing = sum(
-        record.get("size") or 0
-        for record in records
-        if not (packages / re.sub(r"(\.conda|\.tar\.bz2)$", "", record["fn"])).exists()
-    )
-    counts = _Counts()
-    work = asyncio.ensure_future(
-        rattler.install(
-            [_rattlers(record, channels) for record in records],
-            target_prefix=folder,
-            cache_dir=packages,
-            platform=rattler.Subdir(subdir),
-            execute_link_scripts=False,
-            show_progress=False,
-            reporter=counts,
-            alternative_target_prefix=prefix,
-        )
-    )
-    while not work.done():
-        await asyncio.wait([work], timeout=_TELL_SECONDS)
-        done = counts.downloaded
-        if missing and done < missing:
-            report("environment", state="downloading", key=key, done=done, total=missing)
-        else:
-            report("environment", state="linking", key=key)
-    await work
-
-
-class _Counts:
-    """Takes the library's progress, from its threads."""
-
-    def __init__(self) -> None:
-        self._bytes: dict[int, int] = {}
-        self._downloads = 0
-
-    @property
-    def downloaded(self) -> int:
-        return sum(list(self._bytes.values()))
-
-    def on_download_start(self, cache_entry: int) -> int:
-        self._downloads += 1
-        return self._downloads
-
-    def on_download_progress(self, download_idx: int, progress: int, total: int | None) -> None:
-        self._bytes[download_idx] = progress
-
-    def __getattr__(self, name: str) -> Any:
-        if not name.startswith("on_"):
-            raise AttributeError(name)
-        return lambda *told: 0
-
-
-def _rattlers(record: Record, channels: Sequence[Channel]) -> Any:
-    """Return the library's own record of a package, as it was solved."""
-    import rattler
-
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        json.dump({name: record[name] for name in record if name not in ("fn", "url")}, file)
-        file.flush()
-        package = rattler.PackageRecord.from_index_json(
-            Path(file.name),
-            size=record.get("size"),
-            sha256=record.get("sha256"),
-            md5=record.get("md5"),
-        )
-    url = with_secrets(record["url"], channels)
-    return rattler.RepoDataRecord(package, record["fn"], url, url.rsplit("/", 2)[0])
-
-
 def _hide_workspace(folder: Path) -> None:
     """Take tokens and paths of the workspace out of the notes that the library leaves."""
-    from towline.environments.conda.channels import without_channel_secrets
-
     for path in (folder / "conda-meta").glob("*.json"):
         about = json.loads(path.read_text(encoding="utf-8"))
         for name in ("url", "channel"):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from towline.environments.conda.channels import Channel, hushed, without_channel_secrets
-from towline.environments.conda.library import downloads_folder, run_apart
+from towline.environments.conda.library import LibraryError, downloads_folder, run_worker
 from towline.environments.conda.platforms import Virtual
 from towline.errors import EnvironmentBuildFailed
 
@@ -45,55 +43,40 @@ def solve(
         EnvironmentBuildFailed: a channel cannot be read.
 
     """
-    from rattler.exceptions import GatewayError, SolverError
-
+    job = {
+        "do": "solve",
+        "channels": [channel.url for channel in channels],
+        "packages": list(packages),
+        "subdir": subdir,
+        "virtual": list(virtual),
+        "indexes": str(downloads_folder() / "indexes"),
+        "seconds": SOLVE_SECONDS,
+    }
     try:
-        records = run_apart(lambda: _solve(packages, channels, subdir, virtual))
-    except SolverError as error:
-        said = hushed(str(error), channels).removeprefix("Cannot solve the request because of: ")
-        where = ", ".join(f"{name}={version}" for name, version, _ in virtual if version != "0")
-        raise Unsolvable(
-            thing,
-            f"cannot be solved for {subdir} ({where}): {said.strip()}",
-            "loosen a version, or add the channel that has the package",
-        ) from None
-    except (GatewayError, OSError) as error:
+        records = run_worker(job)
+    except LibraryError as error:
+        said = hushed(str(error), channels)
+        if error.kind == "SolverError":
+            said = said.removeprefix("Cannot solve the request because of: ")
+            has = ", ".join(f"{name}={version}" for name, version, _ in virtual if version != "0")
+            raise Unsolvable(
+                thing,
+                f"cannot be solved for {subdir} ({has}): {said.strip()}",
+                "loosen a version, or add the channel that has the package",
+            ) from None
         shown = ", ".join(channel.shown for channel in channels)
         raise EnvironmentBuildFailed(
             thing,
-            f"a channel cannot be read ({shown}): {hushed(str(error), channels)}",
+            f"a channel cannot be read ({shown}): {said}",
             "check the channels' addresses and the workspace's way to them",
         ) from None
-    return sorted(map(_as_record, records), key=lambda record: str(record["name"]))
+    return sorted(map(_kept, records), key=lambda record: str(record["name"]))
 
 
-async def _solve(
-    packages: Sequence[str], channels: Sequence[Channel], subdir: str, virtual: Sequence[Virtual]
-) -> list[Any]:
-    import rattler
-    from rattler.channel import ChannelPriority
-    from rattler.package import BuildString
-
-    return await rattler.solve(
-        [channel.url for channel in channels],
-        [rattler.MatchSpec(text) for text in packages],
-        gateway=rattler.Gateway(cache_dir=downloads_folder() / "indexes"),
-        platforms=[rattler.Subdir(subdir), rattler.Subdir("noarch")],
-        virtual_packages=[
-            rattler.GenericVirtualPackage(
-                rattler.PackageName(name), rattler.Version(version), BuildString(build)
-            )
-            for name, version, build in virtual
-        ],
-        timeout=datetime.timedelta(seconds=SOLVE_SECONDS),
-        channel_priority=ChannelPriority.Strict,
-    )
-
-
-def _as_record(found: Any) -> Record:
-    record: Record = json.loads(found.to_json())
-    kept = {name: value for name, value in record.items() if name not in _NOT_KEPT}
-    return kept | {"url": without_channel_secrets(found.url), "fn": found.file_name}
+def _kept(found: Record) -> Record:
+    """Return a record without secrets."""
+    kept = {name: value for name, value in found.items() if name not in _NOT_KEPT}
+    return kept | {"url": without_channel_secrets(found["url"])}
 
 
 def record_line(record: Record) -> str:

@@ -29,9 +29,12 @@ tool=
 for candidate in $tools; do
     if [ -x "$candidate" ]; then tool=$candidate; break; fi
 done
-[ -n "$tool" ] || { echo "there is no conda, mamba or micromamba at $tools" | tr '\n' ' ' | say; exit 4; }
-# It may work for long without a word, and silence is taken for a lost connection.
-(while sleep 10 && [ -d "$held" ]; do echo @@working=; done) &
+[ -n "$tool" ] || { echo "there is no conda, mamba or micromamba at" $tools | say; exit 4; }
+# It may work for long without a word, and silence is taken for a lost connection. What outlives this
+# script must not hold its output open.
+{ while sleep 10 >&2 && [ -d "$held" ]; do echo @@working=; done; } </dev/null 2>/dev/null &
+beat=$!
+trap 'kill "$beat" 2>/dev/null; rm -rf "$held"; [ -e "$place/.complete" ] || rm -rf "$place"' EXIT
 "$tool" create -y -q -p "$place" --file "$1/explicit.txt" </dev/null >"$1/.said" 2>&1 || {
     tail -n 5 "$1/.said" | say
     exit 4

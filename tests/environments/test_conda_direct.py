@@ -1,0 +1,137 @@
+"""Transport `direct`: the cluster's own conda makes the environment from an explicit lock.
+
+No real conda can be had here. Its stand-in reads the explicit file as conda does, installs those
+packages at the prefix with py-rattler, and records how it was called.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from towline.environments import preflight, realise
+from towline.errors import DefinitionError, EnvironmentBuildFailed
+
+STAND_IN = """\
+#!{python}
+import asyncio, os, sys
+from pathlib import Path
+import rattler
+Path({record!r}).open("a").write(" ".join(sys.argv) + "\\n")
+assert sys.argv[1:4] == ["create", "-y", "-q"], sys.argv
+prefix, file = sys.argv[sys.argv.index("-p") + 1], sys.argv[sys.argv.index("--file") + 1]
+lines = Path(file).read_text().split()
+assert lines[0] == "@EXPLICIT"
+assert not Path(prefix).exists(), "conda refuses a folder that is there"
+{more}
+async def install():
+    records = []
+    for line in lines[1:]:
+        url, _, md5 = line.partition("#")
+        record = await rattler.RepoDataRecord.from_package_archive(url.removeprefix("file://"))
+        record.url = url
+        record.channel = url.rsplit("/", 2)[0]
+        records.append(record)
+    await rattler.install(records, prefix, cache_dir={cache!r}, show_progress=False)
+asyncio.run(install())
+os._exit(0)  # the library's threads may crash at the interpreter's own end
+"""
+
+
+@pytest.fixture
+def conda(machine, tmp_path):
+    """Put the stand-in where the user's conda would be; return what it recorded."""
+
+    class Conda:
+        record = tmp_path / "calls"
+        program = machine.home / "miniconda3/bin/conda"
+
+        def behave(self, more=""):
+            self.program.parent.mkdir(parents=True, exist_ok=True)
+            values = {"python": sys.executable, "record": str(self.record), "more": more}
+            self.program.write_text(STAND_IN.format(cache=str(tmp_path / "packages"), **values))
+            self.program.chmod(0o755)
+
+        def calls(self):
+            return self.record.read_text().splitlines() if self.record.exists() else []
+
+    found = Conda()
+    found.behave()
+    return found
+
+
+def names(machine):
+    return sorted(path.name for path in (machine.home / ".towline/envs").glob("*"))
+
+
+def test_the_clusters_conda_makes_it_from_the_exact_lock(environment_file, machine, conda):
+    request = environment_file("app", transport="direct")
+    environment = realise(request, machine, machine.facts())
+    (call,) = conda.calls()
+    assert f"-p {environment.prefix} --file" in call
+    assert machine.run(f"{environment.activation}\nwhere\n").stdout.strip() == environment.prefix
+    assert preflight(environment, machine, cluster="here", executor="x").worker.parsl
+    assert names(machine) == [environment.key]
+    assert realise(request, machine, machine.facts()).key == environment.key
+    assert len(conda.calls()) == 1
+
+
+def test_the_key_is_not_that_of_a_pushed_one(environment_file, machine, conda):
+    """What the cluster's conda made is not taken for what we sent."""
+    direct = realise(environment_file("app", transport="direct"), machine, machine.facts())
+    assert realise(environment_file("app"), machine, machine.facts()).key != direct.key
+
+
+def test_of_two_that_race_one_makes_it(environment_file, machine, conda):
+    request = environment_file("app", transport="direct")
+    start = threading.Barrier(2)
+
+    def bring(_):
+        start.wait()
+        return realise(request, machine, machine.facts())
+
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(bring, range(2)))
+    assert made[0].key == made[1].key
+    assert len(conda.calls()) == 1
+    assert names(machine) == [made[0].key]
+
+
+def test_a_conda_that_fails_is_quoted_and_leaves_nothing(environment_file, machine, conda):
+    conda.behave("raise SystemExit('CondaHTTPError: no way to the channel')")
+    with pytest.raises(EnvironmentBuildFailed, match="CondaHTTPError: no way") as raised:
+        realise(environment_file("app", transport="direct"), machine, machine.facts())
+    assert raised.value.next_step == "set env_transport: push, and the workspace makes it"
+    assert names(machine) == []
+
+
+def test_what_a_killed_one_left_is_made_again(environment_file, machine, conda):
+    """Half an environment, and the lock of a process that is no more."""
+    request = environment_file("app", transport="direct")
+    key = realise(request, machine, machine.facts()).key
+    half = machine.home / ".towline/envs" / key
+    (half / ".complete").unlink()
+    held = half.with_name(f"{key}.tmp.lock")
+    held.mkdir()
+    (held / "holder").write_text(f"{machine.run('uname -n').stdout.strip()} 4194304\n")
+    assert realise(request, machine, machine.facts()).key == key
+    assert len(conda.calls()) == 2
+    assert names(machine) == [key]
+
+
+def test_no_conda_there_is_said(environment_file, machine):
+    with pytest.raises(EnvironmentBuildFailed, match="there is no conda, mamba or micromamba at"):
+        realise(environment_file("app", transport="direct"), machine, machine.facts())
+    assert names(machine) == []
+
+
+def test_what_must_stay_in_the_workspace_is_refused(environment_file, machine, tmp_path):
+    (tmp_path / "helpers.py").touch()
+    include = (str(tmp_path / "helpers.py"),)
+    with pytest.raises(DefinitionError, match="include sends files along"):
+        realise(
+            environment_file("app", transport="direct", include=include), machine, machine.facts()
+        )
