@@ -86,7 +86,7 @@ def submitted(
     return (*site.sent[-1], provider)
 
 
-ALL = {"partition": "workq", "account": "phys", "nodes": 2, "cores_per_node": 8, "mem_per_node": 4,
+ALL: dict[str, Any] = {"partition": "workq", "account": "phys", "nodes": 2, "cores_per_node": 8, "mem_per_node": 4,
        "gpus_per_node": 2, "exclusive": True, "walltime": "01-02:00:00"}  # fmt: skip
 
 
