@@ -12,8 +12,14 @@ import pytest
 from towline.environments.archive import archive_of
 from towline.environments.cluster_side import silent
 from towline.environments.plan import Layer
-from towline.environments.push import push
-from towline.errors import CopyFailed, EnvironmentBuildFailed, NoSpace, ReachError
+from towline.environments.push import Cargo, push, push_cargo
+from towline.errors import (
+    ConnectionDropped,
+    CopyFailed,
+    EnvironmentBuildFailed,
+    NoSpace,
+    ReachError,
+)
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +205,16 @@ def test_every_login_shell_reads_the_command_alike(layer, archive, machine):
     assert "\n" not in command
     assert "!" not in command
     assert len(command) < 200
+
+
+def test_long_work_without_a_word_is_no_silence_where_it_is_expected(machine, monkeypatch):
+    """As when a large image is unpacked: the far side says that it is alive."""
+    monkeypatch.setattr("towline.environments.push.SILENCE_SECONDS", 3)
+    body = machine.home / "body"
+    body.write_bytes(b"x")
+    take = 'cat >"$new/lock.json"; echo 0 >"$new/.reader-code"'
+    cargo = Cargo("layer", body, 1, 1, take, finish="sleep 5", patience=60)
+    root = f"{machine.home}/envs"
+    assert push_cargo(cargo, machine, root, "onprem", silent).installed
+    with pytest.raises(ConnectionDropped, match="said nothing for 3 s"):
+        push_cargo(replace(cargo, name="other", patience=0), machine, root, "onprem", silent)

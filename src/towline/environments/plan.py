@@ -48,6 +48,8 @@ class Layer:
     """Runs around the push, and gives the environment variables that `finish` sees."""
     advice: str = ""
     """What to do when `finish` fails; empty: to send the workspace's interpreter along."""
+    patience: int = 0
+    """Seconds for which `finish` may work without a word."""
     only_for: str = ""
     """Name of the layer that it is needed for, while that one is being made; empty: for all."""
 

@@ -60,6 +60,8 @@ class Cargo:
     """Bytes that are there already."""
     advice: str = ""
     """What to do when `finish` fails; empty: to send the workspace's interpreter along."""
+    patience: int = 0
+    """Seconds for which `take` and `finish` may work without a word."""
 
 
 def push(
@@ -101,6 +103,7 @@ def push(
         take=program("take_archive"),
         finish=layer.finish,
         advice=layer.advice,
+        patience=layer.patience,
     )
     return push_cargo(cargo, connection, root, cluster, report, variables)
 
@@ -125,6 +128,7 @@ def push_cargo(
         take=cargo.take,
         keep=cargo.keep,
         finish=cargo.finish or ":",
+        patience=str(cargo.patience),
     )
     head = text.encode()
     # One line that every login shell reads alike, csh and fish included; it takes the program from

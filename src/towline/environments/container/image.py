@@ -17,7 +17,7 @@ from towline.environments.cluster_side import (
 )
 from towline.environments.container import local_build
 from towline.environments.container.definition_file import NAME, DefinitionFile, read_definition
-from towline.environments.container.send import send_image
+from towline.environments.container.send import BUILD_SECONDS, PATIENCE_SECONDS, send_image
 from towline.environments.container_request import ON_WORKSPACE, REGISTRIES, ContainerRequest
 from towline.environments.content import digest
 from towline.environments.hashes import HashMemory
@@ -138,6 +138,7 @@ def _pulled(uri: str, wanted: ContainerRequest, facts: Facts, root: str, lines: 
         name,
         lambda folder: _only_lock(folder, record),
         finish=_take_in(wanted, facts, lines, source=uri, asked=uri),
+        patience=PATIENCE_SECONDS,
     )
     take_in = _take_in(wanted, facts, lines)
     start = lines + runtime_lines(wanted, facts)
@@ -180,13 +181,15 @@ def _build_there(
         return _only_lock(folder, record)
 
     finish = _take_in(wanted, facts, lines, source=NAME, asked=definition.path.name)
-    return Layer(name, name, fill, finish=finish)
+    return Layer(name, name, fill, finish=finish, patience=PATIENCE_SECONDS)
 
 
 def _take_in(
     wanted: ContainerRequest, facts: Facts, lines: str, *, source: str = "", asked: str = ""
 ) -> str:
-    text = runtime_lines(wanted, facts) + program("finish_image", source=source, asked=asked)
+    text = runtime_lines(wanted, facts) + program(
+        "finish_image", source=source, asked=asked, limit=str(BUILD_SECONDS)
+    )
     return as_finish(lines, text)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from towline.environments.archive import KEPT_SECONDS, archives_folder, exclusive
 from towline.environments.cluster_side import Facts, Report
 from towline.environments.container.definition_file import NAME, DefinitionFile
+from towline.environments.container.send import BUILD_SECONDS
 from towline.environments.container_request import RUNTIMES
 from towline.environments.hashes import HashMemory
 from towline.environments.interpreter import this_workspace
@@ -80,16 +81,23 @@ def _made(
 
 
 def _run(runtime: str, source: str, asked: str, folder: Path) -> None:
-    done = subprocess.run(
-        [runtime, "build", "image.sif", source],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [runtime, "build", "image.sif", source],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=BUILD_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        minutes = BUILD_SECONDS // 60
+        raise EnvironmentBuildFailed(
+            asked, f"the build of the image did not end in {minutes} minutes", "build it by hand"
+        ) from error
     if done.returncode != 0 or not Path(folder, "image.sif").exists():
         lines = [line for line in done.stdout.splitlines() if line and not line.startswith("INFO")]
         raise EnvironmentBuildFailed(

@@ -13,6 +13,12 @@ from towline.errors import EnvironmentBuildFailed
 
 CLAIM_SECONDS = 60
 
+BUILD_SECONDS = 2 * 3600
+"""Limit of a build or a pull on a controller."""
+
+PATIENCE_SECONDS = BUILD_SECONDS + 3600
+"""Limit of that, and of hashing and unpacking what came of it."""
+
 
 def send_image(
     name: str,
@@ -61,5 +67,6 @@ def send_image(
         finish=finish,
         keep=program("keep_image"),
         offset=have,
+        patience=PATIENCE_SECONDS,
     )
     push_cargo(cargo, connection, root, cluster, report)

@@ -1,5 +1,6 @@
 # Make a received image usable. Runs after find_runtime.sh. Set in front: source (what it is built or
-# pulled from; empty: it has arrived), asked (as the user calls that). $1 is the new folder, $2 its later name.
+# pulled from; empty: it has arrived), asked (as the user calls that), limit (seconds of a build).
+# $1 is the new folder, $2 its later name.
 
 cd "$1" || exit 1
 later=$2
@@ -11,24 +12,12 @@ if [ -n "$source" ]; then
         exec 9>"${TMPDIR:-/tmp}/towline-$(id -u)-${later##*/}.lock" && flock -w 3600 9
         [ ! -e "$later/.complete" ] || exit 0
     fi
-    # In its own group, so that all of it can be ended when nobody listens any more.
-    set -m
-    "$program" build image.sif "$source" >.log 2>&1 9>&- &
-    build=$!
-    set +m
-    trap 'kill -- "-$build" 2>/dev/null || kill "$build"' EXIT
-    trap '' PIPE
-    passed=0
-    while kill -0 "$build" 2>/dev/null; do
-        sleep 1
-        passed=$((passed + 1))
-        [ $((passed % 15)) != 0 ] || echo @@alive= || exit 1
-    done
-    wait "$build" || {
-        echo "@@log=$(tail -n 1 .log)"
+    limited=
+    ! command -v timeout >/dev/null 2>&1 || limited="timeout -k 10 $limit"
+    $limited "$program" build image.sif "$source" >.log 2>&1 9>&- </dev/null || {
+        [ $? != 124 ] || echo "it did not end in $((limit / 60)) minutes" >>.log
         why "${program##*/} could not make the image from $asked: $(words)" "build it where you can, and give the file as container_image"
     }
-    trap - EXIT
     rm -rf files
 fi
 

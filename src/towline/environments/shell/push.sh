@@ -1,7 +1,8 @@
 # Take a layer from stdin and switch it in as root/name, whole or not at all.
 # Set in front: root, name, need_kb, need_files, silence (seconds), take (sh text that puts stdin into
 # the folder $new, the reading process's number into $new/.reader, its exit code into $new/.reader-code),
-# keep (sh text run when it did not arrive whole), finish (sh text run in the new folder, as $1).
+# keep (sh text run when it did not arrive whole), finish (sh text run in the new folder, as $1),
+# patience (seconds for which take and finish may work without a word beyond silence; 0: none).
 # Answers, each once: @@installed=, @@already=, or @@refused= with a reason:
 #   mkdir MESSAGE, space FREE_KB, files FREE, tar MESSAGE, finish EXIT_CODE
 
@@ -20,7 +21,8 @@ free_files=$(df -Pi "$root" 2>/dev/null | awk 'END { if (NR > 1 && $2 > 0) print
 [ -z "$free_files" ] || [ "$free_files" -ge "$need_files" ] || refuse files "$free_files"
 
 new=$(mktemp -d "$target.tmp.XXXXXX" 2>&1) || refuse mkdir "$new"
-trap 'rm -rf "$new" 2>/dev/null || { chmod -R u+rwX "$new"; rm -rf "$new"; }' EXIT
+ticker=
+trap '[ -z "$ticker" ] || kill "$ticker" 2>/dev/null; rm -rf "$new" 2>/dev/null || { chmod -R u+rwX "$new"; rm -rf "$new"; }' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 
 # Of a connection that broke the daemon here may learn hours later. gzip is what waits for bytes, so
@@ -35,6 +37,19 @@ watch() {
     done
     kill "$reader"
 }
+# Long work is no silence. Only this shell holds the session open, and it is ended with the rest.
+tick() {
+    passed=0
+    while [ "$passed" -lt "$patience" ] && [ -d "$new" ]; do
+        sleep 1 </dev/null >/dev/null 2>&1
+        passed=$((passed + 1))
+        [ $((passed % (silence / 4 + 1))) != 0 ] || echo @@alive= || exit
+    done
+}
+if [ "$patience" -gt 0 ]; then
+    tick &
+    ticker=$!
+fi
 now=
 # By exec: a plain redirection would keep the old streams beside, and with them the session open.
 (exec </dev/null >/dev/null 2>&1; watch) &
