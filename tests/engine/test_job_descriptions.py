@@ -71,6 +71,7 @@ def test_condor_is_asked_in_its_own_words() -> None:
         ("condor", {"nodes": 2}, "a block on HTCondor has one node"),
         ("condor", {"exclusive": True}, "cores_per_node"),
         ("condor", {"reservation": "r1"}, "HTCondor has no reservation"),
+        ("condor", {"preflight": "compute"}, "nodes of Slurm only"),
         ("slurm", {"scheduler_options": ["rm -rf ."]}, "each line begins with `#SBATCH `"),
     ],
 )

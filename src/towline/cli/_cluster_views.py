@@ -9,7 +9,14 @@ from typing import Any
 import typer
 
 from towline.cli import _output as output
-from towline.clusters import CheckStep, ClusterDefinition, ClusterFacts, Partition, Status
+from towline.clusters import (
+    WITH_TEST_JOB,
+    CheckStep,
+    ClusterDefinition,
+    ClusterFacts,
+    Partition,
+    Status,
+)
 from towline.errors import DefinitionError
 
 LIST_COLUMNS = ("name", "type", "host", "partitions", "seen", "description")
@@ -138,6 +145,6 @@ def print_verdict(definition: ClusterDefinition, steps: list[CheckStep], *, deep
         typer.echo(f"{name}: not usable ({', '.join(failed)})")
         return
     look = f", {len(warned)} to look at" if warned else ""
-    try_more = definition.type == "slurm" and not deep
+    try_more = definition.type in WITH_TEST_JOB and not deep
     more = f"; try a job: towline cluster check {name} --deep" if try_more else ""
     typer.echo(f"{name}: ready{look}{more}")

@@ -4,7 +4,7 @@ from towline.clusters._ssh_config import host_aliases
 from towline.clusters._yaml_lines import LinedMapping, parse_mapping, read_mapping
 from towline.clusters.check_step import CheckStep, Status, exit_code
 from towline.clusters.definition import ClusterDefinition
-from towline.clusters.doctor import examine
+from towline.clusters.doctor import WITH_TEST_JOB, examine
 from towline.clusters.facts import ClusterFacts, Partition
 from towline.clusters.facts_cache import forget_facts, load_facts, recall_facts
 from towline.clusters.probe import probe
@@ -15,6 +15,7 @@ from towline.clusters.store import ClusterStore, define
 
 __all__ = [
     "SUBMIT_COMMANDS",
+    "WITH_TEST_JOB",
     "CheckStep",
     "ClusterDefinition",
     "ClusterFacts",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import posixpath
 import secrets
 import shlex
 import socket
@@ -13,6 +14,7 @@ from towline.clusters._check_reach import connection
 from towline.clusters._complaints import suggestion
 from towline.clusters._node_answer import again, judge, read_node_answer
 from towline.clusters._visit import Finding, Visit
+from towline.clusters.schedulers import SUBMIT_COMMANDS
 from towline.errors import DefinitionError, SubmitRefused
 
 QUEUE_SECONDS = 60
@@ -97,18 +99,26 @@ def job_script(visit: Visit, partition: str) -> str:
         port=str(visit.agent_port),
         python=visit.facts.agent_python(visit.definition.python) or "python3",
     )
-    sbatch = ["sbatch", f"--partition={partition}"]
-    sbatch += [f"--account={visit.account}"] if visit.account else []
-    submit = f'submit() {{ {shlex.join(sbatch)} "$@"; }}\n'
-    return submit + _program(
-        "test_job",
-        folder=visit.facts.root,
-        mark=mark,
-        token=visit.token,
-        job_name=f"tl.{visit.tag}.check.0",
-        job=job,
-        queue_seconds=str(QUEUE_SECONDS),
-        job_seconds=str(JOB_SECONDS),
+    kind = visit.definition.type
+    found = posixpath.dirname(visit.facts.tools.get(SUBMIT_COMMANDS[kind], ""))
+    path = f"PATH=$PATH:{shlex.quote(found)}\n" if found else ""
+    settings = visit.facts.scheduler_settings.items()
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings)
+    asked = _program(f"test_job_{kind}", partition=partition, account=visit.account or "")
+    return (
+        path
+        + exports
+        + asked
+        + _program(
+            "test_job",
+            folder=visit.facts.root,
+            mark=mark,
+            token=visit.token,
+            job_name=f"tl.{visit.tag}.check.0",
+            job=job,
+            queue_seconds=str(QUEUE_SECONDS),
+            job_seconds=str(JOB_SECONDS),
+        )
     )
 
 

@@ -38,10 +38,9 @@ def look_at_scheduler(visit: Visit) -> Finding:
     if missing:
         found = facts.scheduler
         other = f"; found {found} instead" if found not in (None, kind) else ""
+        instead = "if it has no scheduler, set 'type: ssh'"
         if found in SUBMIT_COMMANDS and found != kind:
-            instead = f"set 'type: {found}'"
-        else:
-            instead = "if it has no scheduler, set 'type: ssh'"
+            instead += f" (if it uses {PROPER_NAMES[found]}, 'type: {found}')"
         raise SchedulerMissing(
             visit.thing,
             f"no {', '.join(missing)} on the controller{other}",

@@ -17,7 +17,7 @@ from towline.errors import TowlineError
 BY_SCHEDULER = frozenset(SUBMIT_COMMANDS)
 BY_SSH = BY_SCHEDULER | {"ssh"}
 ALL_TYPES = BY_SSH | {"local"}
-BY_SLURM = frozenset({"slurm"})
+WITH_TEST_JOB = frozenset({"slurm", "gridengine", "condor"})
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ STEPS = (
         "test job",
         _NODE.look_at_node,
         ("link", "partitions"),
-        BY_SLURM,
+        WITH_TEST_JOB,
         deep=True,
         patience=f"waits for a node up to {_NODE.QUEUE_SECONDS} s",
     ),

@@ -116,6 +116,12 @@ def check_keys(thing: str, kind: str, wanted: ExecutorDefinition, facts: Cluster
         raise DefinitionError(
             f"{thing}.nodes", f"a block on {scheduler} has one node", "set `max_blocks` instead"
         )
+    if kind in PROPER_NAMES and kind != "slurm" and wanted.preflight == "compute":
+        raise DefinitionError(
+            f"{thing}.preflight",
+            f"environments are tried on nodes of Slurm only, not of {scheduler}",
+            "leave it out: each block tries its environment before its workers start",
+        )
     _check_options(thing, kind, scheduler, wanted)
     if wanted.constraint is not None and kind in CONSTRAINTS:
         spelling, example = CONSTRAINTS[kind]
