@@ -79,7 +79,8 @@ def fake(
         f"ln -s ../fake_batch.py ~/fake-batch/bin/{name}\n" for name in COMMANDS[flavour]
     )
     fake.run(
-        "mkdir -p ~/fake-batch/bin ~/rc && cp -p ~/.profile ~/.bashrc ~/rc && cat > ~/fake-batch/fake_batch.py && "
+        "mkdir -p ~/fake-batch/bin ~/rc && cp -p ~/.profile ~/.bashrc ~/rc && "
+        "cat > ~/fake-batch/fake_batch.py && "
         f"chmod 755 ~/fake-batch/fake_batch.py\n{links}"
         f"{PATHS[flavour]}",
         PROGRAM.read_text(),

@@ -86,8 +86,16 @@ def submitted(
     return (*site.sent[-1], provider)
 
 
-ALL: dict[str, Any] = {"partition": "workq", "account": "phys", "nodes": 2, "cores_per_node": 8, "mem_per_node": 4,
-       "gpus_per_node": 2, "exclusive": True, "walltime": "01-02:00:00"}  # fmt: skip
+ALL: dict[str, Any] = {
+    "partition": "workq",
+    "account": "phys",
+    "nodes": 2,
+    "cores_per_node": 8,
+    "mem_per_node": 4,
+    "gpus_per_node": 2,
+    "exclusive": True,
+    "walltime": "01-02:00:00",
+}
 
 
 @pytest.mark.parametrize(
