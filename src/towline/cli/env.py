@@ -105,10 +105,11 @@ def show(
 def check(
     cluster: Cluster,
     kind: Annotated[
-        Literal["sync", "existing", "uv", "container"],
+        Literal["sync", "existing", "uv", "conda", "container"],
         typer.Option(
             help="sync: a copy of this Python's packages. existing: one that is there. uv: made "
-            "from --spec. container: of --image or --definition."
+            "from --spec. conda: from an environment.yml as --spec. container: of --image or "
+            "--definition."
         ),
     ] = "sync",
     image: Annotated[
@@ -126,11 +127,14 @@ def check(
     ] = "none",
     spec: Annotated[
         Path | None,
-        typer.Option(help="uv: requirements, pyproject.toml, or a script with a header."),
+        typer.Option(
+            help="uv: requirements, pyproject.toml, or a script with a header. conda: "
+            "environment.yml."
+        ),
     ] = None,
     transport: Annotated[
         Literal["auto", "push", "proxy", "direct"],
-        typer.Option(help="uv: sent, or installed by the cluster, through SSH or directly."),
+        typer.Option(help="uv, conda: sent, or installed there, through SSH (uv) or directly."),
     ] = "auto",
     package: Annotated[
         list[str] | None, typer.Option(help="sync: only this and its needs; may be repeated.")
