@@ -54,6 +54,7 @@ class Engine:
         tag: the run's.
         run_folder: on the workspace; Parsl's ``runinfo`` and the blocks' output go there.
         tasks: takes what becomes of each task; None: tasks are not watched.
+        usual_seconds: label -> what a task took when the script ran before, where that is known.
 
     """
 
@@ -64,6 +65,7 @@ class Engine:
     report: Report
     ledger: Ledger
     tasks: TaskLog | None = None
+    usual_seconds: Mapping[str, float] = field(default_factory=dict)
     sites: dict[str, Site] = field(default_factory=dict)
     executors: list[WatchedExecutor] = field(default_factory=list)
     _open_labels: set[str] = field(default_factory=set)
@@ -186,7 +188,7 @@ class Engine:
             provider=provider,
             block_error_handler=block_error_handler(site.name, self.report, provider.refusal),
             on_start=functools.partial(site.started, label),
-            far=site.far_interchange(label),
+            far=site.far_interchange(label, self.usual_seconds.get(label)),
             on_shutdown=lambda: self._shut(label),
         )
 

@@ -187,11 +187,17 @@ class Site:
         """Return seconds from here to the controller and back; None when they are not known."""
         return self._link.round_trip() if self._link is not None else None
 
-    def far_interchange(self, label: str) -> FarInterchange | None:
-        """Return what takes an executor's interchange to the controller, if it belongs there."""
+    def far_interchange(self, label: str, task_seconds: float | None) -> FarInterchange | None:
+        """Return what takes an executor's interchange to the controller, if it belongs there.
+
+        Args:
+            label: the executor's.
+            task_seconds: that its tasks usually take; None when that is not known.
+
+        """
         assert self._link is not None, "the link starts before Parsl"  # noqa: S101
         tenant = self._tenants[label]
-        placement = choose(tenant.wanted.interchange, self.round_trip())
+        placement = choose(tenant.wanted.interchange, self.round_trip(), task_seconds)
         if placement.place is Place.WORKSPACE:
             return None
         self._report(

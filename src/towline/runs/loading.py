@@ -24,6 +24,7 @@ from towline.runs.console import Console
 from towline.runs.end_of_script import at_end_of_script, forget
 from towline.runs.folder import VARIABLE, RunFolder
 from towline.runs.tasks import TaskStore
+from towline.runs.tasks.earlier import usual_seconds
 from towline.runs.workspace import DEFAULT_FILES, notes_on
 
 LOCAL = "local"
@@ -167,7 +168,16 @@ def _open(
     for note in (*file.notes, *notes_on(file)):
         report("note", text=note)
     tasks = TaskStore(run.folder.tasks, report) if task_records else None
-    engine = Engine(file, definitions, run.tag, run.folder.path, report, run.folder.ledger, tasks)
+    engine = Engine(
+        file,
+        definitions,
+        run.tag,
+        run.folder.path,
+        report,
+        run.folder.ledger,
+        tasks,
+        usual_seconds(run.folder.asked.script, run.folder.number),
+    )
     try:
         engine.open()
     except BaseException as error:
