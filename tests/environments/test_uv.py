@@ -234,6 +234,15 @@ def test_an_environment_as_it_was_made_is_as_it_was_locked(machine, index, spec)
     assert from_lock(plan.lock, contents) == []
 
 
+def test_only_what_the_spec_names_counts_as_asked_for(machine, index, spec):
+    """A copy of such an environment (`sync`) takes what was asked for, and what that needs."""
+    make_wheel(index.folder, "lib")
+    make_wheel(index.folder, "app", needs=("lib",))
+    bring(spec("app\n"), machine)
+    marks = machine.home.glob(".towline/envs/packages-*/lib/python*/site-packages/*/REQUESTED")
+    assert [mark.parent.name for mark in marks] == ["app-1.0.dist-info"]
+
+
 @pytest.mark.parametrize("locked", [True, False])
 def test_a_project_that_is_a_package_goes_along_itself(machine, index, tmp_path, locked):
     make_wheel(index.folder, "lib")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
+
+from packaging.utils import canonicalize_name
 
 from towline.environments import activation, standalone
 from towline.environments.archive import archives_folder
@@ -99,16 +102,29 @@ def plan_uv(request: EnvironmentRequest, facts: Facts, cluster: str) -> Plan:
 
 def _packages(locked: Locked, target: Target) -> Layer:
     wheels = _wheels(locked)
+    asked_for = {canonicalize_name(each.name) for each in locked.spec.requirements}
     lines = [LAYOUT, target.minor, target.arch, *(wheel.line for wheel in wheels)]
+    lines += [f"asked for {name}" for name in asked_for]
 
     def fill(folder: Path) -> list[Member]:
         write_lock(folder, {"kind": "packages"})
         staged = folder.with_name("staged")  # beside it: gone when the archive is made
         install(wheels, target, staged)
-        return list(staged_members(staged, target.minor))
+        files = staged_members(staged, target.minor)
+        return [file for file in files if not _is_false_request(file, asked_for)]
 
     name = f"{PACKAGES}{target.minor}-{digest(['uv', *lines])[:16]}"
     return Layer(name=name, archive=name, fill=fill)
+
+
+def _is_false_request(file: Member, asked_for: Collection[str]) -> bool:
+    """Return whether a file says that somebody asked for a package that others need.
+
+    An install from a lock marks them all; what `sync` copies depends on it.
+    """
+    folder, _, name = file.name.rpartition("/")
+    package = folder.rpartition("/")[2].partition("-")[0]
+    return name == "REQUESTED" and canonicalize_name(package) not in asked_for
 
 
 def _wheels(locked: Locked) -> list[Wheel]:
