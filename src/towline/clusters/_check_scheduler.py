@@ -39,7 +39,7 @@ def look_at_scheduler(visit: Visit) -> Finding:
         found = facts.scheduler
         other = f"; found {found} instead" if found not in (None, kind) else ""
         instead = "if it has no scheduler, set 'type: ssh'"
-        if found in SUBMIT_COMMANDS and found != kind:
+        if found is not None and found in SUBMIT_COMMANDS and found != kind:
             instead += f" (if it uses {PROPER_NAMES[found]}, 'type: {found}')"
         raise SchedulerMissing(
             visit.thing,
