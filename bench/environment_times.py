@@ -3,7 +3,7 @@
 Cold: not built, not on the cluster. Warm: built in the workspace, not on the cluster. Edited: an
 editable package has changed, the rest is there. Cached: all is there; with the pre-flight. Each is
 the base install, Parsl and what it needs, from planning to the last answer. Kind `uv` is measured
-beside pip by hand.
+beside pip by hand, kind `conda` beside py-rattler and tar by hand.
 
     python bench/environment_times.py [--runs N]
 """
@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import conda_environments
 import container_environments
 import uv_environments
 from common import clusters, ratio, spread
@@ -104,6 +105,7 @@ def main() -> None:
         facts = load_facts(definition, connection)
         found = measure(connection, facts, runs)
         found |= uv_environments.measure(connection, facts, runs)
+        found |= conda_environments.measure(connection, facts, runs)
         found |= container_environments.measure(connection, facts, runs)
     for name, times in found.items():
         limit = LIMITS.get(name)
@@ -113,6 +115,9 @@ def main() -> None:
         print(json.dumps(about | ({} if limit is None else {"limit": limit})))
     for case in ("uv cold", "uv warm", "uv cached"):
         ratio(f"{case} : pip by hand", found[case], found["pip by hand"], "below 1")
+    for case in conda_environments.CASES:
+        goal = "at most 2" if case == "conda cold" else "below 1"
+        ratio(f"{case} : py-rattler by hand", found[case], found["py-rattler by hand"], goal)
     for case in container_environments.CASES if "apptainer by hand" in found else ():
         ratio(f"{case} : apptainer by hand", found[case], found["apptainer by hand"], "at most 1.5")
 

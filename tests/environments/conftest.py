@@ -19,7 +19,7 @@ import pytest
 from towline.environments import EnvironmentRequest
 
 if TYPE_CHECKING:
-    from tests.environments.conda_channel import CondaChannel
+    from environments.conda_channel import CondaChannel
 
 PYTHON_HERE = shutil.which("python3", path="/usr/bin:/usr/local/bin") or ""
 CHROOT = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin") or "chroot"
@@ -112,7 +112,7 @@ def workspace_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
     """Return a conda channel with this Python, Parsl and some small packages."""
-    from tests.environments.conda_channel import make_channel
+    from environments.conda_channel import make_channel
 
     folder = tmp_path_factory.mktemp("channel")
     return make_channel(folder, tmp_path_factory.mktemp("channel-parts"))

@@ -10,8 +10,8 @@ from pathlib import Path
 import parsl
 import pytest
 
-from tests.environments.conda_channel import MINOR
-from tests.environments.index_server import make_wheel
+from environments.conda_channel import MINOR
+from environments.index_server import make_wheel
 from towline.environments import EnvironmentRequest, preflight, realise
 from towline.environments.differences import contents_of, from_lock
 from towline.environments.locks import LockStore

@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.environments.conftest import Machine
+from environments.conftest import Machine
 from towline.environments import EnvironmentRequest, realise
 from towline.environments.conda import plan_conda
 from towline.errors import (

@@ -9,8 +9,8 @@ from pathlib import Path
 import parsl
 import pytest
 
-from tests.environments.conda_channel import CondaChannel
-from tests.environments.index_server import wheel_of_installed
+from environments.conda_channel import CondaChannel
+from environments.index_server import wheel_of_installed
 from towline.environments.cluster_side import silent
 from towline.environments.conda import plan_conda
 from towline.environments.locks import LockStore
