@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from towline.testbed import Testbed
-from towline.testbed.testbed import ClusterInfo
+from towline.testbed import ClusterInfo, Testbed
 
 _JOBS = "/usr/bin/squeue --noheader --format='%A %T %j'"
 _FOLDERS = "ls -d .towline/runs/* towline-r* .towline/envs/*/.used-by/* 2>/dev/null || :"

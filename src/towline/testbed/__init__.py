@@ -8,10 +8,11 @@ with Testbed(folder) as testbed:
 
 from __future__ import annotations
 
+from towline.testbed.cluster_info import ClusterInfo
 from towline.testbed.command_faults import CommandFault, FaultKind
 from towline.testbed.requirements import install_line, missing_packages, what_is_missing
 from towline.testbed.spec import USUAL_CLUSTERS
-from towline.testbed.testbed import ClusterInfo, Fault, Testbed
+from towline.testbed.testbed import Fault, Testbed
 
 __all__ = [
     "USUAL_CLUSTERS",

@@ -6,12 +6,12 @@ import os
 import subprocess
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from towline.errors import TestbedError
 from towline.testbed import control, launch, workspace_files
+from towline.testbed.cluster_info import cluster_info
 from towline.testbed.command_faults import CommandFault
 from towline.testbed.network import WORKSPACE
 from towline.testbed.requirements import Way, search_path, way
@@ -19,56 +19,12 @@ from towline.testbed.simulated_host import PATH
 from towline.testbed.spec import (
     CLUSTERS,
     USUAL_CLUSTERS,
-    Cluster,
     Gate,
-    SchedulerName,
     testbed_of,
 )
 
 # What Slurm says when the job may or may not have been made.
 LOST_ANSWER = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
-
-
-_PARTITIONS: dict[SchedulerName, tuple[str, ...]] = {
-    "slurm": ("compute", "gpu"),
-    "gridengine": ("compute",),
-    "condor": ("pool",),
-}
-
-
-@dataclass(frozen=True)
-class ClusterInfo:
-    """What a script may know of a cluster.
-
-    Args:
-        name: also the SSH alias; ``NAME-via-gate`` goes through the bastion.
-        user: who ``ssh NAME`` logs in as.
-        home: that user's home on the cluster.
-        users: all ordinary users; ``otp`` is asked for a code, ``noisy`` gets a lot to read.
-        controller: its host, for ``exec``, ``unplug``, ``power_cycle``.
-        nodes: the compute hosts.
-        address: the controller as the workspace sees it.
-        inside_address: the controller as the nodes see it.
-        partitions: names of the partitions, the default one first.
-        scheduler: ``slurm``, ``gridengine`` or ``condor``; the type of its definition.
-
-    """
-
-    name: str
-    user: str
-    home: str
-    users: tuple[str, ...]
-    controller: str
-    nodes: tuple[str, ...]
-    address: str
-    inside_address: str
-    partitions: tuple[str, ...] = ("compute", "gpu")
-    scheduler: SchedulerName = "slurm"
-
-    @property
-    def alias(self) -> str:
-        """The name in the SSH configuration."""
-        return self.name
 
 
 class Fault:
@@ -126,7 +82,7 @@ class Testbed:
         self.folder = Path(state_folder).absolute()
         self._spec = testbed_of(clusters)
         self.gate: Gate = self._spec.gate
-        self.clusters = {c.name: _info(c) for c in self._spec.clusters}
+        self.clusters = {c.name: cluster_info(c) for c in self._spec.clusters}
         self._accounting = accounting
         self._end_with = os.getpid() if die_with_parent and end_with is None else end_with
         self._progress = progress or (lambda _: None)
@@ -392,19 +348,3 @@ class Testbed:
 
     def _ask(self, do: str, **request: Any) -> Any:
         return control.ask(self.folder, do, **request)
-
-
-def _info(cluster: Cluster) -> ClusterInfo:
-    user = cluster.users[0].name
-    return ClusterInfo(
-        name=cluster.name,
-        user=user,
-        home=f"/home/{user}",
-        users=tuple(u.name for u in cluster.users),
-        controller=cluster.controller,
-        nodes=tuple(n.name for n in cluster.nodes),
-        address=cluster.address,
-        inside_address=cluster.controller_lan_address,
-        partitions=_PARTITIONS[cluster.scheduler],
-        scheduler=cluster.scheduler,
-    )
