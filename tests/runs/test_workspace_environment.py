@@ -68,12 +68,15 @@ def test_the_script_and_local_workers_run_on_the_workspaces_own_environment(
     done = run_script(workflow)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "1.0 True True\n"
-    (made,) = (workflow / "home/cache/workspace/envs").glob("uv-*")
     monkeypatch.setenv("TOWLINE_HOME", str(workflow / "home"))
-    told: list[object] = []
-    python = python_for(workflow / "script.py", None, lambda _, **facts: told.append(facts))
-    assert python == str(made / "bin/python")
-    assert {"pushed": False}.items() <= told[-1].items()  # type: ignore[attr-defined]
+    told: list[dict[str, object]] = []
+
+    def start() -> str | None:
+        return python_for(workflow / "script.py", None, lambda _, **facts: told.append(facts))
+
+    python = start()  # makes it anew where somebody has edited Towline's own source since
+    assert start() == python
+    assert told[-1]["pushed"] is False
 
 
 @pytest.mark.parametrize(
