@@ -165,6 +165,10 @@ class InterchangeLost(RunError):
     """Parsl's interchange of an executor died; its tasks have failed."""
 
 
+class TasksLost(InterchangeLost):
+    """An interchange died and was replaced; the tasks that it held are worth another try."""
+
+
 class LeftoversRemain(RunError):
     """Something that a run created is still there."""
 

@@ -16,12 +16,16 @@ from zmq.error import ZMQError
 
 from towline.engine.interchange.far import FarInterchange
 from towline.engine.interchange.handover import Place
+from towline.engine.interchange.waiting import OutstandingTasks, WaitingTasks
 from towline.engine.ledger import Report
-from towline.engine.tasks import TaskObserver, submit_measured
-from towline.errors import InterchangeLost
+from towline.engine.tasks import TaskObserver, compressed_task, submit_measured
+from towline.errors import InterchangeLost, TasksLost
 
 SEND_SECONDS = 5
 """For the interchange to take a task; its queue has no end."""
+
+START_SECONDS = 120
+"""For a new interchange to answer; it imports Parsl first."""
 
 ANSWER_SECONDS = 10
 """For the interchange to answer one of Parsl's questions; it needs milliseconds."""
@@ -36,17 +40,26 @@ class WatchedExecutor(HighThroughputExecutor):
     Args:
         report: takes the error.
         observer: is told of each task, which is then measured where it runs.
+        compress: send large arguments and results compressed, where that pays.
 
     """
 
     command_client: Any
+    outgoing_q: Any
+    worker_port: Any
 
     def __init__(
-        self, *, report: Report, observer: TaskObserver | None = None, **options: Any
+        self,
+        *,
+        report: Report,
+        observer: TaskObserver | None = None,
+        compress: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self._report = report
         self.observer = observer
+        self.compress = compress
         self._stopping = False
         self._sending = threading.Lock()
         self.interchange_died = False
@@ -79,14 +92,23 @@ class WatchedExecutor(HighThroughputExecutor):
     ) -> HTEXFuture:
         """Submit a task, measured when there is an observer."""
         submit = super().submit
-        if self.observer is None:
+        if self.observer is None and not self.compress:
             return submit(func, resource_specification, *args, **kwargs)
         return submit_measured(
-            submit, self.observer, self.label, func, resource_specification, args, kwargs
+            submit,
+            self.observer,
+            self.label,
+            func,
+            resource_specification,
+            args,
+            kwargs,
+            self.compress,
         )
 
     def submit_payload(self, context: dict[str, Any], buffer: bytes) -> Any:
         """Send a task to the interchange; fail it at once when that is gone."""
+        if self.compress and "task_executor" not in context:  # such a message is no task of ours
+            buffer = compressed_task(buffer)
         with self._sending:
             try:
                 return super().submit_payload(context, buffer)
@@ -110,10 +132,6 @@ class WatchedExecutor(HighThroughputExecutor):
             self.command_client.run, timeout_s=ANSWER_SECONDS
         )
 
-    def _end_of_interchange(self, code: int) -> str:
-        """Return why the interchange is gone, in words."""
-        return f"Parsl's interchange ended by itself (exit code {code})"
-
     def _watch(self) -> None:
         code = self.interchange_proc.wait()
         if self._stopping or self.bad_state_is_set:
@@ -121,7 +139,7 @@ class WatchedExecutor(HighThroughputExecutor):
         self.interchange_died = True
         error = InterchangeLost(
             f"executor {self.label}",
-            f"{self._end_of_interchange(code)}; its tasks have failed",
+            f"Parsl's interchange ended by itself (exit code {code}); its tasks have failed",
             "towline run again; interchange.log in the run folder may say why",
         )
         self._report("error", executor=self.label, **error.as_dict())
@@ -133,7 +151,7 @@ class RemoteExecutor(WatchedExecutor):
 
     Args:
         on_start: called with the worker port, the folder of certificates, and whether the port is
-            the controller's, once they exist.
+            the controller's, once they exist; the port is 0 while an interchange is replaced.
         on_shutdown: called when Parsl has shut the executor down.
         far: takes the interchange to the controller.
 
@@ -153,6 +171,7 @@ class RemoteExecutor(WatchedExecutor):
         self._on_start = on_start
         self._on_shutdown = on_shutdown
         self._far = far
+        self._tasks = OutstandingTasks()
 
     def start(self) -> None:
         """Start the interchange, then say where it listens."""
@@ -160,6 +179,9 @@ class RemoteExecutor(WatchedExecutor):
             self._far.take_over()
         super().start()
         self._on_start(self.worker_port, Path(self.cert_dir), self._is_far())
+        if self._far is not None and self._is_far():
+            self.outgoing_q = WaitingTasks(self.outgoing_q)
+            self._far.on_lost = self._replace_interchange
 
     def shutdown(self, timeout: float = 10.0) -> None:
         """Shut down, then say so, whatever happened."""
@@ -179,7 +201,27 @@ class RemoteExecutor(WatchedExecutor):
         else:
             super()._guard_questions()
 
-    def _end_of_interchange(self, code: int) -> str:
-        if self._far is not None and self._far.trouble is not None:
-            return f"Parsl's interchange is lost: {self._far.trouble}"
-        return super()._end_of_interchange(code)
+    def _replace_interchange(self, reason: str) -> None:
+        """Put a new interchange in the place of a lost one; Parsl tries again what it held."""
+        assert self._far is not None, "it was far"  # noqa: S101
+        certificates = Path(self.cert_dir)
+        self._on_start(0, certificates, True)
+        with self._sending:
+            self.outgoing_q.pause()
+            lost = self._tasks.give_up()
+        self._report(
+            "warning",
+            executor=self.label,
+            text=f"the interchange on the controller is replaced: {reason}; "
+            f"{len(lost)} task(s) tried again",
+        )
+        self.provider.cancel(list(self.blocks_to_job_id.values()))
+        error = TasksLost(f"executor {self.label}", f"its interchange was lost: {reason}")
+        for future in lost:
+            future.set_exception(error)
+        if self._far.start_again():
+            self.command_client.renew()
+            self.worker_port = self.command_client.run("WORKER_BINDS", timeout_s=START_SECONDS)
+            self._on_start(self.worker_port, certificates, True)
+            with self._sending:
+                self.outgoing_q.resume()

@@ -7,8 +7,10 @@ from typing import Any
 from parsl.executors.errors import BadStateException, ScalingFailed
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 
-INFRASTRUCTURE = (ManagerLost, WorkerLost, ScalingFailed)
-"""The node or the worker went away; the task may be innocent."""
+from towline.errors import TasksLost
+
+INFRASTRUCTURE = (ManagerLost, WorkerLost, ScalingFailed, TasksLost)
+"""Node, worker or interchange went away; the task may be innocent."""
 
 HOPELESS = 1000.0
 """A cost above any number of retries."""

@@ -26,7 +26,7 @@ from towline.environments import (
     node_check_lines,
 )
 from towline.environments.cluster_side import environments_folder
-from towline.errors import NoSpace, TowlineError
+from towline.errors import LinkLost, NoSpace, TowlineError
 from towline.ssh import Connection, quote
 
 CLOSE_SECONDS = 60.0
@@ -244,6 +244,8 @@ class Site:
         tenant = self._tenants[label]
         assert self._link is not None, "the link starts before Parsl"  # noqa: S101
         port = tenant.interchange_port
+        if not port:
+            raise LinkLost(f"interchange of {label}", "it is being replaced")
         if not tenant.on_controller:
             port = self._link.listen(label, port, self.address)
         if not tenant.sent:
@@ -293,7 +295,7 @@ class Site:
     def _replace_workers(self) -> int:
         """Cancel every block: what was in flight to them is lost, and Parsl tries it again.
 
-        What was in flight to an interchange on the controller nobody would try again: it is lost.
+        What was in flight to an interchange on the controller is tried again with a new one.
         """
         for tenant in self._tenants.values():
             if tenant.on_controller and tenant.far is not None:

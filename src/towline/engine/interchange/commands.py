@@ -14,6 +14,7 @@ from typing import Any
 
 from parsl.executors.high_throughput.zmq_pipes import CommandClient
 from zmq.constants import PollEvent
+from zmq.error import ZMQError
 
 QUESTIONS = ("MANAGERS", "CONNECTED_BLOCKS")
 """Asked every second; what else Parsl asks is asked when it does."""
@@ -41,6 +42,8 @@ class PatientCommands:
         self._fresh = threading.Condition()
         self._wishes: queue.Queue[Any] = queue.Queue()
         self._stop = threading.Event()
+        self._renew = threading.Event()
+        self._connected: dict[str, None] = {}  # blocks, also those of an interchange that is lost
         self._thread = threading.Thread(
             target=self._ask_on, name="interchange commands", daemon=True
         )
@@ -64,6 +67,12 @@ class PatientCommands:
                 raise TimeoutError(f"the interchange has not answered {message} in {limit:.0f} s")
             return self._answers[message]
 
+    def renew(self) -> None:
+        """Ask a new interchange from now on; what was asked of the old one is forgotten."""
+        with self._fresh:
+            self._answers.clear()
+        self._renew.set()
+
     def close(self) -> None:
         """Ask no more, and close Parsl's socket."""
         self._stop.set()
@@ -81,6 +90,8 @@ class PatientCommands:
 
     def _ask(self, message: Any) -> None:
         """Ask and wait as long as it takes: over the link, the answer will come."""
+        if self._renew.is_set():
+            self._renew_socket()
         socket = self._client.zmq_socket
         if not self._wait_until(PollEvent.POLLOUT):
             return
@@ -88,6 +99,9 @@ class PatientCommands:
         if not self._wait_until(PollEvent.POLLIN):
             return
         answer = socket.recv_pyobj()
+        if message == "CONNECTED_BLOCKS":
+            self._connected |= dict.fromkeys(answer)
+            answer = list(self._connected)
         if isinstance(message, str):
             with self._fresh:
                 self._answers[message] = answer
@@ -96,7 +110,7 @@ class PatientCommands:
     def _wait_until(self, ready: int) -> bool:
         """Wait until the socket is ready; False when there is nobody to wait for any more."""
         waited = 0.0
-        while not self._stop.is_set():
+        while not self._stop.is_set() and not self._renew.is_set():
             if self._client.zmq_socket.poll(LOOK_MILLISECONDS, ready):
                 return True
             waited += LOOK_MILLISECONDS / 1000
@@ -104,3 +118,15 @@ class PatientCommands:
                 waited = 0.0
                 self._silent()
         return False
+
+    def _renew_socket(self) -> None:
+        """Forget a question that nobody will answer: its socket takes no other before."""
+        self._renew.clear()
+        self._client.zmq_socket.close(0)
+        while not self._stop.is_set():
+            try:
+                self._client.create_socket_and_bind()
+            except ZMQError:  # ZeroMQ closes in its own time
+                self._stop.wait(LOOK_MILLISECONDS / 1000)
+            else:
+                return

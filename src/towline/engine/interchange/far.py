@@ -22,8 +22,10 @@ from towline.engine.interchange.commands import PatientCommands
 from towline.engine.interchange.handover import HandOver, Place
 from towline.engine.ledger import Report
 from towline.environments import Environment
-from towline.errors import SiteError, TowlineError
+from towline.errors import TowlineError
 from towline.ssh import Connection, quote
+
+RETRY_SECONDS = 5.0
 
 FOR_EVER_SECONDS = 10**8
 """Limit of the process group; the run ends it long before."""
@@ -63,8 +65,16 @@ class FarInterchange:
         self._report = report
         self._hand_over = HandOver()
         self.place: Place | None = None
-        self.trouble: TowlineError | None = None
-        self._name = f"interchange.{label}"
+        self.on_lost: Callable[[str], None] | None = None
+        self._pickled = b""
+        self._starts = 0
+        self._lock = threading.Lock()
+        self._replacing = False
+        self._closed = threading.Event()
+
+    @property
+    def _name(self) -> str:
+        return f"interchange.{self.label}.{self._starts}"
 
     @property
     def socket(self) -> str:
@@ -73,26 +83,57 @@ class FarInterchange:
 
     def take_over(self) -> None:
         """Take what Parsl has for its interchange to the controller, in a thread of its own."""
-        threading.Thread(target=self._take_over, name=self._name, daemon=True).start()
+        name = f"interchange of {self.label}"
+        threading.Thread(target=self._take_over, name=name, daemon=True).start()
 
     def commands(self, client: Any) -> PatientCommands:
         """Return what answers Parsl's questions from now on."""
         return PatientCommands(client, self._look)
 
     def lost(self, reason: str) -> None:
-        """Give the interchange up: Parsl learns of it as of one that has died."""
-        self.trouble = SiteError(f"interchange on {self._cluster}", reason)
-        self._hand_over.end()
+        """Have the interchange replaced: it is dead, or what was on the way to it is lost.
+
+        Returns at once; ``on_lost`` is called in a thread of its own, once until ``start_again``
+        has succeeded.
+        """
+        with self._lock:
+            if self._replacing or self.on_lost is None or self._closed.is_set():
+                return
+            self._replacing = True
+        threading.Thread(
+            target=self.on_lost, args=(reason,), name=f"replace {self._name}", daemon=True
+        ).start()
+
+    def start_again(self) -> bool:
+        """End what is left of the old interchange and start a new one, however long it takes.
+
+        Returns:
+            False when the run has ended meanwhile.
+
+        """
+        while not self._closed.is_set():
+            try:
+                self._end()
+                self._start(self._pickled)
+            except TowlineError as error:
+                self._say(f"a new interchange cannot be started yet: {error}")
+                self._closed.wait(RETRY_SECONDS)
+            else:
+                with self._lock:
+                    self._replacing = False
+                return True
+        return False
 
     def close(self) -> None:
         """Forget the interchange; what runs on the controller is ended with the run's folder."""
+        self._closed.set()
         self._hand_over.close()
         self._hand_over.end()
 
     def _take_over(self) -> None:
         try:
-            pickled = self._hand_over.take()
-            self.place = self._start(pickled)
+            self._pickled = self._hand_over.take()
+            self.place = self._start(self._pickled)
             self._hand_over.answer(self.place)
         except (OSError, ValueError, TowlineError) as error:
             self._say(f"the interchange cannot run on the controller: {error}")
@@ -108,6 +149,7 @@ class FarInterchange:
         except configuration.NotUnderstood as error:
             self._say(f"the interchange stays on the workspace: parsl {PARSL_VERSION}: {error}")
             return Place.WORKSPACE
+        self._starts += 1
         ports = {
             port: self._listen(f"{self.label}-interchange-{port}", port, "127.0.0.1")
             for port in configuration.script_ports(config)
@@ -147,6 +189,13 @@ class FarInterchange:
             f"umask 077; mkdir -p {quote(there)}/keys && tar -xf - -C {quote(there)}\n",
             input=archive.getvalue(),
             check=True,
+        )
+
+    def _end(self) -> None:
+        """End the process group, if it lives: its workers' results have nowhere to go."""
+        pid_file = quote(f"{self._folder}/jobs/{self._name}.pid")
+        self._connection.run(
+            f'read pid boot < {pid_file} && kill -KILL "-$pid" 2>/dev/null\n:\n', check=True
         )
 
     def _look(self) -> None:
