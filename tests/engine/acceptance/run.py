@@ -31,7 +31,7 @@ from towline.testbed import Testbed
 
 T = TypeVar("T")
 
-CHECKS = ("submit", "run", "lost answer", "walltime", "node lost", "cancel", "leftovers")
+CHECKS = ("submit", "run", "lost answer", "walltime", "node lost", "cancel", "output", "leftovers")
 
 
 def until(condition: Callable[[], T | None], what: str, seconds: float = 120.0) -> T:
@@ -79,7 +79,12 @@ class Acceptance:
 
     def _through_a_run(self) -> None:
         common = {"cluster": self.info.name, "packages": ["parsl"], "heartbeat_threshold": 10}
-        common |= {"tasks_per_node": 1, "walltime": "00:10:00", **self.case.executor}
+        common |= {
+            "tasks_per_node": 1,
+            "walltime": "00:10:00",
+            "worker_init": "echo told by the job",
+            **self.case.executor,
+        }
         executors = {"a": common, "short": {**common, "walltime": "00:01:00", **self.case.short}}
         fault = {"message": self.case.lost, "times": 1}
         self.testbed.lose_answer(self.info.name, self.case.submit, **fault)
@@ -106,6 +111,10 @@ class Acceptance:
                 "cancelled"
             }
             assert self.jobs() == []
+        with self._check("output"):
+            output = RunFolder.all()[0].blocks / self.info.name / "jobs"
+            for file in ("a.0.stdout", "short.0.stdout"):
+                assert "told by the job" in (output / file).read_text()
 
     def _walltime(self) -> None:
         with self._check("walltime"):
