@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from towline.environments.closure import select
 from towline.environments.cluster_side import Connection, Report, marked, program, silent
-from towline.environments.comparison import Expected, fatal, warnings
+from towline.environments.comparison import SERIALISES, Expected, fatal, warnings
 from towline.environments.environment import Environment
 from towline.environments.installed import installed_here
 from towline.environments.interpreter import this_workspace
@@ -76,19 +76,23 @@ def _expected(environment: Environment) -> Expected:
     # A copy is exact: only another environment is compared package by package.
     exact = environment.ours and environment.kind != "container"
     others = [] if exact else select(installed_here())
+    if environment.kind == "conda":  # its packages are its own; what reads functions must match
+        others = [package for package in select(installed_here()) if package.name == SERIALISES]
     return Expected(
         version=workspace.version,
         implementation=workspace.implementation,
         parsl=version("parsl"),
         packages={package.name: package.version for package in others},
         changeable=not environment.ours,
-        advice=_OF_IMAGE if environment.kind == "container" else "",
+        advice=_ADVICE.get(environment.kind, ""),
     )
 
 
-_OF_IMAGE = (
-    "use an image with glibc and an unaltered Python; Towline lays the script's Parsl over it"
-)
+_ADVICE = {
+    "container": "use an image with glibc and an unaltered Python; Towline lays the script's Parsl "
+    "over it",
+    "conda": "leave env_parsl out, and the script's Parsl is added to what the file asks for",
+}
 
 
 def _try(

@@ -60,9 +60,9 @@ def realise(
         facts: what the probe saw of it.
         cluster: its name, for messages.
         used_by: tag of a run, which keeps `gc` away until `unmark_used`.
-        report: takes ``environment`` events with a `state`: planning, planned, building, built,
-            pushing (with done and total bytes), refused (a place that the proxy does not lead to),
-            ready.
+        report: takes ``environment`` events with a `state`: planning, solving, planned, building,
+            downloading (with done and total bytes), linking, installing, built, pushing (with done
+            and total bytes), refused (a place that the proxy does not lead to), ready.
 
     Raises:
         DefinitionError: the request names what is not installed.
