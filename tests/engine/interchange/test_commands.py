@@ -49,7 +49,9 @@ class Interchange:
             assert self.changed.wait_for(lambda: self.asked.count(message) >= count, LIMIT)
 
     def close(self) -> None:
-        """End."""
+        """End; twice is fine."""
+        if self._stop.is_set():
+            return
         self._stop.set()
         self._thread.join()
         self._socket.close(0)
@@ -127,3 +129,20 @@ def test_question_never_answered_is_an_error(
     with pytest.raises(TimeoutError, match="MANAGERS"):
         asking.run("MANAGERS")
     asking.close()
+
+
+def test_new_interchange_is_asked_anew(
+    client: CommandClient, interchange: Interchange, patient: PatientCommands
+) -> None:
+    """A question that died with the old one blocks nothing, and old answers count no more."""
+    blocks = patient.run("CONNECTED_BLOCKS")
+    interchange.close()
+    patient.renew()
+    following = Interchange(client.port)
+    try:
+        following.wait_for("MANAGERS", 1)
+        assert patient.run("WORKER_BINDS") == ["answer 1 to WORKER_BINDS"]
+        assert set(blocks) <= set(patient.run("CONNECTED_BLOCKS")), "whose workers came, came"
+    finally:
+        patient.close()
+        following.close()

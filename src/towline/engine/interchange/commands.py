@@ -74,10 +74,11 @@ class PatientCommands:
         self._renew.set()
 
     def close(self) -> None:
-        """Ask no more, and close Parsl's socket."""
-        self._stop.set()
-        self._thread.join()
-        self._client.close()
+        """Ask no more, and close Parsl's socket; twice is fine."""
+        if not self._stop.is_set():
+            self._stop.set()
+            self._thread.join()
+            self._client.close()
 
     def _ask_on(self) -> None:
         while not self._stop.is_set():
