@@ -3,12 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench docs setup setup-system setup-schedulers setup-apptainer clean
+.PHONY: demo test check bench docs setup setup-system setup-system-for-tests setup-schedulers setup-apptainer clean
 
 demo: $(VENV)/.base setup-system
 	@$(BIN)/towline demo
 
-test: $(VENV)/.test setup-system setup-apptainer setup-schedulers
+test: $(VENV)/.test setup-apptainer setup-schedulers
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.check
@@ -16,7 +16,7 @@ check: $(VENV)/.check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
-bench: $(VENV)/.test setup-system setup-apptainer
+bench: $(VENV)/.test setup-apptainer
 	@$(BIN)/python bench/run_all.py
 
 docs: $(VENV)/.docs
@@ -48,10 +48,13 @@ $(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
 setup-system:
 	@scripts/setup_system
 
-setup-schedulers:
+setup-system-for-tests:
+	@scripts/setup_system slurm-wlm-torque mpich
+
+setup-schedulers: setup-system-for-tests
 	@scripts/setup_schedulers $(BIN)/python
 
-setup-apptainer: setup-system
+setup-apptainer: setup-system-for-tests
 	@scripts/setup_apptainer
 
 clean:
