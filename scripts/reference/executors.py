@@ -19,7 +19,7 @@ KEY_GROUPS = {
     "env_root preflight install_conda local_conda_yaml virtual_packages",
     "Container": "container_image container_def container_runtime container_binds container_gpu "
     "container_options create_singularity_container",
-    "Around the worker": "run_dir worker_init heartbeat_threshold interchange",
+    "Around the worker": "run_dir worker_init heartbeat_threshold interchange compress",
 }
 """Every key of an executor definition, in the order of the page."""
 

@@ -20,6 +20,7 @@ from towline.clusters import ClusterDefinition
 from towline.engine.definitions import ExecutorDefinition, ExecutorsFile
 from towline.engine.error_handler import block_error_handler
 from towline.engine.executor import RemoteExecutor, WatchedExecutor
+from towline.engine.interchange.placement import FAR_SECONDS
 from towline.engine.interchange.prefetch import MOST_AHEAD, ShortTasksAhead
 from towline.engine.kinds import provider_kind
 from towline.engine.launch import (
@@ -162,6 +163,7 @@ class Engine:
                 else list(wanted.accelerators)
             ),
             **_prefetch(wanted, self.sites.get(wanted.cluster)),
+            "compress": _compress(wanted, self.sites.get(wanted.cluster)),
             "heartbeat_threshold": wanted.heartbeat_threshold,
             # a worker that died is noticed at a heartbeat
             "heartbeat_period": max(2, min(HEARTBEAT_SECONDS, wanted.heartbeat_threshold // 4)),
@@ -202,8 +204,13 @@ class Engine:
 
     def _write_completed(self) -> None:
         """Write what the definitions came to, apart from what the user wrote."""
+        compress = {each.label: each.compress for each in self.executors}
         completed = {
-            label: {**wanted.model_dump(exclude_defaults=True), **self._completed(label, wanted)}
+            label: {
+                **wanted.model_dump(exclude_defaults=True),
+                "compress": "always" if compress[label] else "never",
+                **self._completed(label, wanted),
+            }
             for label, wanted in self.file.executors.items()
         }
         path = self.run_folder / "executors.completed.json"
@@ -223,6 +230,13 @@ def _prefetch(wanted: ExecutorDefinition, site: Site | None) -> dict[str, Any]:
         selector = ShortTasksAhead(round_trip or 0.0)
         return {"prefetch_capacity": MOST_AHEAD, "manager_selector": selector}
     return {"prefetch_capacity": wanted.prefetch}
+
+
+def _compress(wanted: ExecutorDefinition, site: Site | None) -> bool:
+    if wanted.compress == "auto":
+        round_trip = site.round_trip() if site is not None else None
+        return round_trip is not None and round_trip >= FAR_SECONDS
+    return wanted.compress == "always"
 
 
 def _local_provider(wanted: ExecutorDefinition) -> LocalProvider:

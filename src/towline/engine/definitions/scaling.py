@@ -26,3 +26,8 @@ class ScalingKeys(BaseModel):
         description="Where Parsl's interchange runs: on the workspace, or on the controller, where "
         "workers go on through an outage; `auto`: on a controller that is far away.",
     )
+    compress: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Send arguments and results over 256 kB compressed, where that makes them "
+        "smaller; `auto`: to and from a controller that is far away.",
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from towline.engine.tasks.compression import compressed_task
 from towline.engine.tasks.observe import observe
 from towline.engine.tasks.observer import TaskLog, TaskObserver
 from towline.engine.tasks.submission import submit_measured
 
-__all__ = ["TaskLog", "TaskObserver", "observe", "submit_measured"]
+__all__ = ["TaskLog", "TaskObserver", "compressed_task", "observe", "submit_measured"]

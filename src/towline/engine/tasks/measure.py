@@ -10,11 +10,18 @@ from collections.abc import Callable
 from typing import Any
 
 
-def measured(function: Callable[..., Any]) -> Callable[..., tuple[bytes, Any]]:
+def measured(
+    function: Callable[..., Any], shrink: Callable[[bytes], bytes | None] | None
+) -> Callable[..., tuple[bytes, Any]]:
     """Return a function that gives what a call took together with its result.
 
     Result or exception is packed by Parsl first, unless it is of a simple type: what the workspace
     cannot unpack would end the thread there that unpacks answers, and hang every task.
+
+    Args:
+        function: to call.
+        shrink: compresses what is packed, where that pays; None: nothing is compressed.
+
     """
     import os
     import platform
@@ -46,10 +53,15 @@ def measured(function: Callable[..., Any]) -> Callable[..., tuple[bytes, Any]]:
         seconds = time.perf_counter() - begun
         cpu_now, peak_now = used()
         failed = isinstance(value, RemoteExceptionWrapper)  # Parsl's apps return their exceptions
-        packed = type(value) not in simple
+        packed = int(type(value) not in simple)
+        if shrink and type(value) in (bytes, str) and len(value) > 200_000:
+            packed = 1
         if packed:
             value = serialize(value)
+            smaller = shrink(value) if shrink else None
+            if smaller:
+                packed, value = 2, smaller
         facts = (failed, packed, start, seconds, cpu_now - cpu, peak_now, peak_now > peak)
-        return struct.pack("<??dddQ?", *facts) + identity, value
+        return struct.pack("<?BdddQ?", *facts) + identity, value
 
     return call

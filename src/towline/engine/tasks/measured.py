@@ -14,8 +14,14 @@ from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
 from parsl.serialize import deserialize
 from parsl.serialize.errors import DeserializationError
 
-_FACTS = struct.Struct("<??dddQ?")
-_EXPRESSION = "exec(__import__('zlib').decompress(source), globals()) or measured(function)"
+_FACTS = struct.Struct("<?BdddQ?")
+_EXPRESSION = (
+    "exec(__import__('zlib').decompress(source), globals()) "
+    "or measured(function, globals().get('shrink'))"
+)
+
+_COMPRESSED = 2
+"""How a result was packed: 0 not at all, 1 serialised, 2 compressed, too."""
 
 MESSAGE_LENGTH = 200
 """Of an error's message, in characters."""
@@ -26,10 +32,16 @@ class Measured:
 
     Pickled by value, it needs neither Towline nor a file on the worker. It is equal to another of
     an equal function, so that Parsl serialises each function once, as without us.
+
+    Args:
+        function: the app's.
+        compress: have the worker compress large results, where that pays.
+
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], compress: bool = False) -> None:
         self.function = function
+        self.compress = compress
         self.__name__ = getattr(function, "__name__", type(function).__name__)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -40,22 +52,32 @@ class Measured:
         return hash(self.function)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Measured) and self.function == other.function
+        return (
+            isinstance(other, Measured)
+            and self.compress == other.compress
+            and self.function == other.function
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Say how a worker makes the measuring function: by running the text that comes along."""
-        return eval, (_EXPRESSION, {"source": _source(), "function": self.function})
+        return eval, (_EXPRESSION, {"source": _source(self.compress), "function": self.function})
 
 
 @functools.cache
-def _source() -> bytes:
-    """Return ``measure.py`` packed, without what only people read: it travels with every task."""
-    tree = ast.parse((Path(__file__).parent / "measure.py").read_text(encoding="utf-8"))
-    return zlib.compress(ast.unparse(_Bare().visit(tree)).encode(), 9)
+def _source(compress: bool) -> bytes:
+    """Return the text for workers packed, without what only people read: it goes with each task."""
+    names = ("measure.py", "shrink.py") if compress else ("measure.py",)
+    texts = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in names]
+    bare = [ast.unparse(_Bare().visit(ast.parse(text))) for text in texts]
+    return zlib.compress("\n".join(bare).encode(), 9)
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes docstrings and annotations out."""
+    """Takes docstrings and annotations out, and what is imported for these."""
+
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        node.body = [each for each in node.body if not isinstance(each, ast.ImportFrom)]
+        return self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
@@ -89,7 +111,7 @@ def unpack(answer: Any) -> tuple[dict[str, Any], Any, BaseException | None]:
     if not packed:
         return facts, value, None
     try:
-        value = deserialize(value)
+        value = deserialize(zlib.decompress(value) if packed == _COMPRESSED else value)
         return (facts, None, value.get_exception()) if failed else (facts, value, None)
     except Exception as error:
         words = f"{'Error' if failed else 'Result'} of the task cannot be unpacked here: {error!r}"
