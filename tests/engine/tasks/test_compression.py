@@ -156,11 +156,10 @@ def test_a_script_sees_no_difference(home: Path, records: bool) -> None:
     executors = {"a": {"cluster": "local", "tasks_per_node": 1, "compress": "always"}}
     with towline.load(executors, task_records=records, retries=0) as dfk:
         indent = parsl.python_app(textwrap.indent, executors=["a"], cache=True)
-        futures = [indent(TEXT, prefix="- ")]
-        for _ in range(2):
-            assert futures[-1].result(60) == textwrap.indent(TEXT, prefix="- ")
-            futures.append(indent(TEXT, prefix="- "))
-        assert [bool(each.task_record["from_memo"]) for each in futures] == [False, True, True]
+        for remembered in (False, True):
+            future = indent(TEXT, prefix="- ")
+            assert future.result(60) == textwrap.indent(TEXT, prefix="- ")
+            assert bool(future.task_record["from_memo"]) == remembered
         error = parsl.python_app(json.loads, executors=["a"])(TEXT).exception(60)
         assert isinstance(error, json.JSONDecodeError)
         assert error.doc == TEXT
