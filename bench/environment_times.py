@@ -30,7 +30,7 @@ from towline.clusters.shell import Shell
 from towline.environments import EnvironmentRequest, preflight, realise
 
 LIMITS = {"cold": 3.0, "warm": 3.0, "edited": 3.0, "cached": 0.2}
-"""Seconds; those of issue 2 for cold and cached."""
+"""Seconds: the goals."""
 
 
 def seconds(connection: Shell, facts: ClusterFacts, *packages: str, python: str = "") -> float:

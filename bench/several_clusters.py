@@ -1,6 +1,7 @@
 """No-op tasks a second on one, two and four clusters at once, and with one of two cut off.
 
-Two workers on each cluster: two users on each of the testbed's two, each with a link of its own.
+Four workers in all: on one cluster, two on each of two, or one on each of four. Four clusters are
+two users on each of the testbed's two; each has a connection, a link and an interchange of its own.
 
     python bench/several_clusters.py [--batches N] [--tasks N]
 """
@@ -19,17 +20,27 @@ from towline.clusters import ClusterStore
 from towline.clusters.on_testbed import definition_of
 from towline.testbed import Testbed
 
-COMMON: dict[str, Any] = {"cores_per_worker": 0.1, "tasks_per_node": 2, "packages": ["parsl"]}
-LABELS = ("a", "b", "c", "d")
+COMMON: dict[str, Any] = {"cores_per_worker": 0.1, "packages": ["parsl"]}
+WORKERS = 4
+NAMES = ("onprem", "cloud", "onprem-2", "cloud-2")
+SPREADS = (1, 2, 4)
+
+
+def labels(count: int) -> list[str]:
+    """Return the executors that share the workers among so many clusters."""
+    return [f"of{count}_{number}" for number in range(count)]
 
 
 def executors(testbed: Testbed) -> dict[str, Any]:
-    """Define four clusters; return an executor on each."""
+    """Define four clusters; return the executors of each spread."""
     for name, info in testbed.clusters.items():
         other = definition_of(testbed, f"{name}-2", host=name, user=info.users[1])
         ClusterStore().add(other)
-    names = ("onprem", "cloud", "onprem-2", "cloud-2")
-    return {label: {"cluster": name, **COMMON} for label, name in zip(LABELS, names, strict=True)}
+    return {
+        label: {"cluster": cluster, "tasks_per_node": WORKERS // count, **COMMON}
+        for count in SPREADS
+        for label, cluster in zip(labels(count), NAMES, strict=False)
+    }
 
 
 def main() -> None:
@@ -38,10 +49,10 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=8)
     parser.add_argument("--tasks", type=int, default=2000)
     options = parser.parse_args()
-    rates: dict[int, list[float]] = {1: [], 2: [], 4: []}
+    rates: dict[int, list[float]] = {count: [] for count in SPREADS}
     beside: dict[str, list[float]] = {"alive": [], "dead": []}
     with clusters() as testbed, towline.load(executors(testbed)):
-        apps = {count: parsl.python_app(abs, executors=list(LABELS[:count])) for count in rates}
+        apps = {count: parsl.python_app(abs, executors=labels(count)) for count in rates}
         for app in apps.values():
             throughput(app, 500)
         order = list(rates)
@@ -49,11 +60,11 @@ def main() -> None:
             for count in order:
                 rates[count].append(throughput(apps[count], options.tasks))
             order.append(order.pop(0))
-        on_second = parsl.python_app(abs, executors=["b"])
+        on_cloud = parsl.python_app(abs, executors=[labels(2)[1]])
         for _ in range(options.batches):
             beside["alive"].append(throughput(apps[1], options.tasks))
             with testbed.cut("cloud"):
-                waiting = [on_second(number) for number in range(50)]
+                waiting = [on_cloud(number) for number in range(50)]
                 beside["dead"].append(throughput(apps[1], options.tasks))
             for future in waiting:
                 future.result()
