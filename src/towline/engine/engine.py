@@ -20,7 +20,6 @@ from towline.clusters import ClusterDefinition
 from towline.engine.definitions import ExecutorDefinition, ExecutorsFile
 from towline.engine.error_handler import block_error_handler
 from towline.engine.executor import RemoteExecutor, WatchedExecutor
-from towline.engine.interchange.placement import FAR_SECONDS
 from towline.engine.interchange.prefetch import MOST_AHEAD, ShortTasksAhead
 from towline.engine.kinds import provider_kind
 from towline.engine.launch import (
@@ -35,7 +34,7 @@ from towline.engine.parsl_log import RunLogging
 from towline.engine.providers import PROVIDERS
 from towline.engine.retries import retry_handler
 from towline.engine.site import Site
-from towline.engine.tasks import TaskLog, observe
+from towline.engine.tasks import TaskLog, compression_pays, observe
 from towline.errors import TowlineError
 
 STRATEGY_SECONDS = 0.5
@@ -233,10 +232,7 @@ def _prefetch(wanted: ExecutorDefinition, site: Site | None) -> dict[str, Any]:
 
 
 def _compress(wanted: ExecutorDefinition, site: Site | None) -> bool:
-    if wanted.compress == "auto":
-        round_trip = site.round_trip() if site is not None else None
-        return round_trip is not None and round_trip >= FAR_SECONDS
-    return wanted.compress == "always"
+    return compression_pays(wanted.compress, site.round_trip() if site is not None else None)
 
 
 def _local_provider(wanted: ExecutorDefinition) -> LocalProvider:

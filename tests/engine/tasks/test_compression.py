@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import json
+import operator
 import os
 import subprocess
 import sys
@@ -17,9 +18,11 @@ from parsl.executors.execute_task import execute_task
 from parsl.serialize import deserialize, pack_apply_message, serialize
 
 import towline
-from towline.engine.tasks import compressed_task
+from towline.engine.tasks import compressed_task, compression_pays
 from towline.engine.tasks.measured import Measured, unpack
 from towline.engine.tasks.shrink import LARGE, pays
+from towline.runs import RunFolder
+from towline.testbed import Testbed
 
 TEXT = "".join(f"{number} is a number\n" for number in range(100_000))
 NOISE = os.urandom(2_000_000)
@@ -90,6 +93,24 @@ def test_what_does_not_shrink_or_is_small_is_sent_as_it_is() -> None:
         assert compressed_task(plain) is plain
     assert len(_answer(lambda: NOISE)) < len(NOISE) + 1000
     assert unpack(deserialize(_answer(lambda: NOISE)))[1:] == (NOISE, None)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "round_trip", "pays_there"),
+    [
+        ("auto", 0.08, True),
+        ("auto", 0.01, True),
+        ("auto", 0.001, False),
+        ("auto", None, False),
+        ("always", None, True),
+        ("never", 0.08, False),
+    ],
+)
+def test_auto_compresses_for_far_clusters(
+    wanted: str, round_trip: float | None, pays_there: bool
+) -> None:
+    """Near by, and on this machine, sending is faster than compressing."""
+    assert compression_pays(wanted, round_trip) == pays_there
 
 
 def test_samples_are_taken_all_over() -> None:
@@ -167,3 +188,35 @@ def test_a_script_sees_no_difference(home: Path, records: bool) -> None:
             {"task_executor": {"f": "builtins.len"}}, bytes(1_000_000)
         )
         assert own.result(60) == 1_000_000
+
+
+def crossed(testbed: Testbed) -> tuple[int, int]:
+    """Return the bytes that onprem's controller has received and sent, as its kernel counts."""
+    shown = testbed.exec("onprem-ctl", ["cat", "/proc/net/dev"]).stdout.splitlines()[2:]
+    counters = [line.partition(":")[2].split() for line in shown if "lo:" not in line]
+    return sum(int(each[0]) for each in counters), sum(int(each[8]) for each in counters)
+
+
+def test_fewer_bytes_cross_the_network(clusters: Testbed) -> None:
+    """Arguments on the way there and results on the way back, each compressed or not as asked."""
+    common = {"cluster": "onprem", "provider": "controller", "packages": ["parsl"]}
+    size, there, back = 8 * 400_000, {}, {}
+    with towline.load({label: {**common, "compress": label} for label in ("always", "never")}):
+        for label in ("always", "never"):
+            count = parsl.python_app(len, executors=[label])
+            repeat = parsl.python_app(operator.mul, executors=[label])
+            assert count("warm").result(60) == 4
+            before = crossed(clusters)
+            assert count("towline " * 400_000).result(60) == size
+            between = crossed(clusters)
+            assert repeat("towline ", 400_000).result(60) == "towline " * 400_000
+            there[label], back[label] = between[0] - before[0], crossed(clusters)[1] - between[1]
+    assert there["never"] > size
+    assert back["never"] > size
+    assert there["always"] < size / 4
+    assert back["always"] < size / 4
+    completed = json.loads(RunFolder.all()[0].completed_executors.read_text())
+    assert {label: completed[label]["compress"] for label in completed} == {
+        "always": "always",
+        "never": "never",
+    }

@@ -10,10 +10,24 @@ from typing import Any
 from parsl.serialize import deserialize
 from parsl.serialize.facade import pack_buffers, unpack_buffers
 
+from towline.engine.interchange.placement import FAR_SECONDS
 from towline.engine.tasks.shrink import pays, shrink
 
 PICKLED = b"02\n"
 """What Parsl writes before pickled data; workers of every Parsl that has one know it."""
+
+
+def compression_pays(wanted: str, round_trip: float | None) -> bool:
+    """Return whether an executor's large payloads are compressed, should they shrink.
+
+    Args:
+        wanted: ``auto``, ``always`` or ``never``.
+        round_trip: of the link, seconds; None when it is not known, or there is no link.
+
+    """
+    if wanted == "auto":
+        return round_trip is not None and round_trip >= FAR_SECONDS
+    return wanted == "always"
 
 
 class _Made:
