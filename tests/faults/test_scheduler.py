@@ -73,7 +73,7 @@ def test_a_submission_that_is_refused_gives_that_executor_up_once(
     assert f"results of b: {sum(n * n for n in range(30))}" in ended.output
     assert len(re.findall("errors of a: .*Invalid account", ended.output)) == 1
     assert len(run.events("error", executor="a", error="SubmitRefused")) == 1
-    assert ended.words.count("Invalid account or account/partition combination") <= 3, ended
+    assert ended.words.count("Invalid account or account/partition combination") <= 4, ended
     assert jobs_ever(clusters, "onprem", run) == []
     nothing_left(run)
 
