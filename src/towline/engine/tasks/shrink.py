@@ -11,6 +11,7 @@ LARGE = 256 * 1024
 SAMPLE = 16 * 1024
 SAMPLES = 4
 WORTH_IT = 0.7
+DONE_ANYWAY = 0.9
 
 
 def pays(data: bytes) -> bool:
@@ -31,4 +32,4 @@ def shrink(data: bytes) -> bytes | None:
     if not pays(data):
         return None
     smaller = zlib.compress(data, 1)
-    return smaller if len(smaller) < WORTH_IT * len(data) else None
+    return smaller if len(smaller) < DONE_ANYWAY * len(data) else None
