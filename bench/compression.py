@@ -142,7 +142,7 @@ def main() -> None:
     with clusters() as testbed:
         testbed.set_round_trip("onprem", MILLISECONDS)
         with towline.load(EXECUTORS):
-            measure_small(options.batches, 2000)
+            measure_small(3 * options.batches, 2000)
             measure(testbed, f"{MILLISECONDS} ms", options.batches, options.calls)
             try:
                 limit(testbed, MEGABITS)
