@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from towline.environments.conda.channels import Channel, addresses, hushed, with_secrets
+from towline.errors import DefinitionError
 
 LOGIN = Channel("https://alice:p%40ss@example.org/lab")
 TOKEN = Channel("https://example.org/t/tk-123/lab")
@@ -49,3 +50,14 @@ def test_defaults_are_anacondas_two_channels(tmp_path):
     assert [channel.is_defaults for channel in found] == [True, True]
     assert not Channel("conda-forge").is_defaults
     assert addresses("nodefaults", tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["https://me:s3@cret@h.org/lab", "https://h.org/t/cret"])
+def test_no_part_of_a_secret_is_shown(text):
+    assert "cret" not in Channel(text).shown
+
+
+def test_an_address_that_is_none_is_said_without_its_password():
+    with pytest.raises(DefinitionError, match="no valid address: could not parse url") as raised:
+        _ = Channel("https://me:s3/cret@h.org/lab").url
+    assert "cret" not in str(raised.value)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from towline.environments.conda.environment_file import read_environment_file
+from towline.environments.conda.pip_install import lock_pip
 from towline.environments.conda.pip_section import PipSection, read_pip_section
 from towline.errors import DefinitionError
 
@@ -57,6 +58,7 @@ def test_all_that_conda_understands_is_read(read):
         ("dependencies:\n  - x\n  - pip:\n    - --target=x y\n", 4, "--target has no meaning"),
         ("dependencies:\n  - x\n  - pip:\n    - 'numpy ** 2'\n", 4, "is no requirement"),
         ("dependencies:\n  - x\n  - pip:\n    - ./nowhere\n", 4, "nowhere is not there"),
+        ("dependencies:\n  - x\n  - pip: numpy\n", 3, "pip: needs a list"),
         ("dependencies: [x]\nvariables: {a-b: 1}\n", 2, "is no name of a variable"),
         ("dependencies: [x]\ndependencies: [y]\n", 2, "a second time"),
         ("dependencies: [x\n", 2, "is no valid YAML"),
@@ -142,3 +144,17 @@ def test_an_address_needs_a_name(tmp_path):
     assert (line.name, line.text) == ("x", "x @ git+https://example.org/x.git@main")
     with pytest.raises(DefinitionError, match="write it as name @ address"):
         pip(tmp_path, "git+https://example.org/x.git")
+
+
+@pytest.mark.parametrize("line", ["git+https://me:s3cret@h.org/x", "x y @ https://me:s3cret@h.org"])
+def test_a_line_that_is_refused_is_shown_without_its_password(tmp_path, line):
+    with pytest.raises(DefinitionError) as raised:
+        pip(tmp_path, line)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_a_package_named_by_its_address_is_not_taken_from_an_index(tmp_path):
+    """An index may have another package of that name and version."""
+    section = pip(tmp_path, "x @ https://example.org/x-1.0-py3-none-any.whl")
+    with pytest.raises(DefinitionError, match="x is named by an address, which cannot be locked"):
+        lock_pip(section, tmp_path, "x86_64-manylinux_2_28", "environment.yml")

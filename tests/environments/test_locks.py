@@ -91,6 +91,10 @@ def test_a_url_is_kept_without_its_password() -> None:
     assert without_secrets("a @ https://me:hunter2@host/a.whl") == "a @ https://host/a.whl"
 
 
+def test_no_part_of_a_password_with_an_at_sign_is_kept() -> None:
+    assert without_secrets("from https://me:s3@cret@h.org/x") == "from https://h.org/x"
+
+
 def test_the_store_lies_in_towlines_own_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

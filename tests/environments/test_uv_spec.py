@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from towline.environments.uv.locking import _needs_of
 from towline.environments.uv.spec import Form, read_spec
 from towline.errors import DefinitionError
 
@@ -84,3 +85,9 @@ def test_what_cannot_be_used_is_named(tmp_path, name, text, words):
         (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(DefinitionError, match=words):
         read_spec(tmp_path / name)
+
+
+def test_a_setup_file_in_an_old_encoding_is_read(tmp_path):
+    """It counts for the lock only by its bytes."""
+    (tmp_path / "setup.py").write_bytes("# Müller\n".encode("latin-1"))
+    assert len(_needs_of([tmp_path])) == 1

@@ -25,7 +25,7 @@ SCHEMA = 1
 """Of the stored form; a file of another schema is as good as none."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_SECRET_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+_SECRET_IN_URL = re.compile(r"(?<=://)[^/\s]+@")
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
+from towline.errors import DefinitionError
+
 DEFAULT_CHANNEL = "conda-forge"
 
 _ANACONDA = "https://repo.anaconda.com/pkgs"
 
-_TOKEN = re.compile(r"(?<=/)t/([^/]+)/")
-_LOGIN = re.compile(r"(?<=://)([^/@\s]+)@")
+_TOKEN = re.compile(r"(?<=/)t/([^/\s]+)(?:/|$)")
+_LOGIN = re.compile(r"(?<=://)([^/\s]+)@")  # to the last @: a password may hold one
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,16 @@ class Channel:
     def url(self) -> str:
         """The base of its packages' addresses, with secrets, ending in a slash."""
         from rattler.channel import Channel as Known
+        from rattler.exceptions import InvalidChannelError
 
-        return str(Known(self.text).base_url).rstrip("/") + "/"
+        try:
+            return str(Known(self.text).base_url).rstrip("/") + "/"
+        except InvalidChannelError as error:
+            raise DefinitionError(  # without the text: it may hold a password that we cannot tell
+                "channels",
+                f"one of them has no valid address: {' '.join(str(error).split())}",
+                "write what is special in a user or password by number: / as %2F, : as %3A",
+            ) from None
 
     @property
     def is_defaults(self) -> bool:

@@ -97,6 +97,8 @@ def _dependencies(raw: LinedMapping) -> tuple[tuple[Asked, ...], PipSection]:
         if isinstance(item, str):
             packages.append(Asked(_with_variables(item.strip(), place), place))
         elif isinstance(item, dict) and list(item) == ["pip"]:
+            if not isinstance(item["pip"] or [], list):
+                raise DefinitionError(place, "pip: needs a list, an item for each package")
             for line, text in enumerate(item["pip"] or ()):
                 pip.append((str(text), raw.place(("dependencies", number, "pip", line))))
         else:

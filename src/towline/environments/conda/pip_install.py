@@ -20,7 +20,7 @@ from towline.environments.interpreter import Workspace
 from towline.environments.members import tree
 from towline.environments.uv.target import target_of
 from towline.environments.uv.tool import find_uv, run_uv, words_of
-from towline.errors import EnvironmentBuildFailed, EnvironmentMismatch
+from towline.errors import DefinitionError, EnvironmentBuildFailed, EnvironmentMismatch
 
 _METADATA = re.compile(r"(.+)-([^-]+)\.dist-info")
 
@@ -77,9 +77,17 @@ def lock_pip(section: PipSection, linked: Path, wheels_for: str, thing: str) -> 
     """Install the section into a linked environment to see what it comes to; return the pins.
 
     Raises:
+        DefinitionError: a package is named by its address.
         EnvironmentBuildFailed: in uv's own words.
 
     """
+    for line in section.lines:
+        if line.local is None and line.requirement and line.requirement.url:
+            raise DefinitionError(  # an index may have another package of that name
+                line.place,
+                f"{line.name} is named by an address, which cannot be locked",
+                "download its wheel and write the wheel's path",
+            )
     before = set(_installed(linked))
     with tempfile.TemporaryDirectory(prefix="towline-pip-") as scratch:
         wheels = _built(section, linked, Path(scratch), thing)

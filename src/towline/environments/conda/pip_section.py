@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from towline.environments.locks import without_secrets
 from towline.errors import DefinitionError
 
 _WITH_FILE = {"-r": "-r", "--requirement": "-r", "-c": "-c", "--constraint": "-c"}
@@ -145,21 +146,21 @@ def _unnamed(text: str, place: str, folder: Path, error: InvalidRequirement) -> 
     if _REMOTE.match(text):
         name = re.search(r"#egg=([A-Za-z0-9._-]+)", text)
         if name is None:
-            raise DefinitionError(place, f"{text.partition('@')[0]}…: write it as name @ address")
+            raise DefinitionError(place, f"{without_secrets(text)}: write it as name @ address")
         return PipLine(f"{name[1]} @ {text.partition('#')[0]}", place)
     path, bracket, extras = text.partition("[")
     if text.startswith((".", "/", "~")) or _path(path, folder).exists():
         local = _there(_path(path, folder), place)
         return PipLine(f"{local}{bracket}{extras}", place, local)
     said = str(error).partition("\n")[0]
-    raise DefinitionError(place, f"{text!r} is no requirement: {said}")
+    raise DefinitionError(place, f"{without_secrets(text)!r} is no requirement: {said}")
 
 
 def _constraint(text: str, place: str) -> str:
     try:
         return str(Requirement(_HASH.sub("", text)))
     except InvalidRequirement as error:
-        raise DefinitionError(place, f"{text!r} is no constraint") from error
+        raise DefinitionError(place, f"{without_secrets(text)!r} is no constraint") from error
 
 
 def _lines_of(path: Path, place: str) -> Iterator[tuple[str, str]]:

@@ -93,7 +93,7 @@ def _needs_of(folders: Sequence[Path]) -> list[str]:
     """Return the texts in which packages of the user's own say what they need."""
     names = ("pyproject.toml", "setup.cfg", "setup.py")
     files = [folder / name for folder in folders for name in names]
-    return [file.read_text(encoding="utf-8") for file in files if file.is_file()]
+    return [file.read_text("utf-8", "replace") for file in files if file.is_file()]
 
 
 def _injected(request: EnvironmentRequest, parsl: str) -> list[str]:
