@@ -171,3 +171,27 @@ def test_a_sync_environment_has_a_lock_too(towline: Towline, executors: Path) ->
     answer = towline("env", "lock", str(executors))
     assert "copy on here: sync, sync-" in answer.out
     assert any(line.startswith("  parsl==") for line in answer.out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ("./no such.json", "has no such label; it has one, two"),
+        ("plain", "on the script's own Python: it has no environment"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(
+    towline: Towline, executors: Path, other: str, words: str
+) -> None:
+    """A path that is neither a label nor a lock, and an executor that runs on the workspace."""
+    answer = towline("env", "diff", str(executors), "one", "--with", other)
+    assert (answer.exit_code, answer.out) == (2, "")
+    assert words in answer.err
+
+
+def test_an_executor_on_the_workspace_is_not_passed_over_in_silence(
+    towline: Towline, executors: Path
+) -> None:
+    answer = towline("env", "lock", str(executors), "plain")
+    assert answer.exit_code == 2
+    assert "it has no environment" in answer.err

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from towline.environments import preflight, realise
+from towline.environments.cluster_side import program
 from towline.errors import DefinitionError, EnvironmentBuildFailed
 
 STAND_IN = """\
@@ -120,6 +121,21 @@ def test_what_a_killed_one_left_is_made_again(environment_file, machine, conda):
     assert realise(request, machine, machine.facts()).key == key
     assert len(conda.calls()) == 2
     assert names(machine) == [key]
+
+
+def test_the_lock_is_let_go_when_what_was_half_made_is_gone(machine, tmp_path):
+    """Who waits for it begins at once, in the same place."""
+    tool, shim, place = tmp_path / "conda", tmp_path / "bin/rm", tmp_path / "conda-3.11-x"
+    tool.write_text(f"#!/bin/sh\nmkdir {place}\nexit 1\n")
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\necho "$2" >>{tmp_path}/removed\nexec /bin/rm "$@"\n')
+    for file in (tool, shim):
+        file.chmod(0o755)
+    script = program("make_conda", tools=str(tool), limit="5", pip="")
+    path = f"PATH={shim.parent}:$PATH\n"
+    machine.run(f"{path}set -- {tmp_path} {place}\n{script}")
+    removed = (tmp_path / "removed").read_text().split()
+    assert removed[-2:] == [str(place), f"{place}.tmp.lock"]
 
 
 def test_no_conda_there_is_said(environment_file, machine):

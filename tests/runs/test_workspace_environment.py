@@ -118,3 +118,12 @@ def test_an_executor_cannot_be_called_as_the_block_and_a_file_needs_one(tmp_path
 
     with pytest.raises(DefinitionError, match="no executor beside WORKSPACE"):
         load_executors({"WORKSPACE": {"packages": ["parsl"]}})
+
+
+def test_a_folder_with_a_space_in_its_name_will_do(tmp_path: Path) -> None:
+    python = tmp_path / "my env/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    write(tmp_path, {"prefix": str(tmp_path / "my env")})
+    assert python_for(tmp_path / "script.py", None) == str(python)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -162,7 +163,9 @@ def _differences(
             plan, wanted.request, wanted.connection, wanted.facts, wanted.cluster
         )
         return f"on {wanted.cluster}", from_lock(ours, contents)
-    theirs = LockStore().load(other)
+    theirs = None
+    with suppress(ValueError):  # what reads like no id is a label
+        theirs = LockStore().load(other)
     if theirs is None:
         second = next(wanted_of(executors, [other]))
         theirs = second.lock(second.plan())

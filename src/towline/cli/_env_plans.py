@@ -82,7 +82,14 @@ def wanted_of(executors: Path, labels: list[str]) -> Iterator[Wanted]:
         if label == BLOCK:
             own = request.model_copy(update={"for_script": True})
             yield Wanted(label, WORKSPACE, own, LocalShell(WORKSPACE), local_facts())
-        elif wanted.cluster != LOCAL:  # there the script's own Python serves the workers
+        elif wanted.cluster == LOCAL:  # there the script's own Python serves the workers
+            if labels:
+                raise DefinitionError(
+                    label,
+                    "runs on the workspace, on the script's own Python: it has no environment",
+                    f"towline env lock {executors}",
+                )
+        else:
             connection, facts = reach(wanted.cluster)
             yield Wanted(label, wanted.cluster, request, connection, facts)
 

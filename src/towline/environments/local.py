@@ -6,6 +6,7 @@ run here and nothing travels.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ def workspace_environment(
     machine = LocalShell(WORKSPACE)
     asked = request.model_copy(update={"for_script": True})
     environment = realise(asked, machine, local_facts(), cluster=WORKSPACE, report=report)
-    look = f"{environment.activation}\nexec {environment.python} -c 'import parsl, towline'\n"
+    look = f"{environment.activation}\nexec {shlex.quote(environment.python)} -c 'import parsl, towline'\n"
     answer = machine.run(f"cd /\n{look}", timeout=IMPORT_SECONDS)
     if answer.exit_code:
         words = answer.stderr.strip().splitlines()
@@ -81,7 +82,7 @@ def workspace_environment(
             BLOCK,
             f"the script would run on {environment.python}, which cannot import Parsl and "
             f"Towline: {words[-1] if words else f'exit code {answer.exit_code}'}",
-            f"{environment.python} -m pip install towline, or set kind uv: it brings both",
+            f"{shlex.quote(environment.python)} -m pip install towline, or set kind uv: it brings both",
         )
     return environment
 

@@ -15,7 +15,7 @@ from towline.environments.cluster_side import (
 )
 from towline.environments.environment import Environment
 from towline.environments.inventory import runs_folder
-from towline.environments.plan import Layer, Plan
+from towline.environments.plan import Layer, OwnWayLayer, Plan
 from towline.environments.realise import plan_of, realise
 from towline.environments.request import EnvironmentRequest
 from towline.errors import EnvironmentFault
@@ -57,6 +57,9 @@ def rebuild(
         for suffix in (".tar.gz", ".json"):
             with suppress(OSError):
                 (archives_folder() / f"{layer.archive}{suffix}").unlink()
+    for layer in (each for each in plan.layers if isinstance(each, OwnWayLayer)):
+        with suppress(OSError):
+            (archives_folder() / "images" / f"{layer.name}.sif").unlink()
     again = request.model_copy(update={"update": "missing"})  # locked anew above, if at all
     return realise(again, connection, facts, cluster=cluster, report=report)
 

@@ -19,7 +19,8 @@ until mkdir "$held" 2>/dev/null; do
     sleep 1
     waited=$((waited + 1))
 done
-trap 'rm -rf "$held"; [ -e "$place/.complete" ] || rm -rf "$place"' EXIT
+# The lock last: who waits for it begins at once, in the same place.
+trap '[ -e "$place/.complete" ] || rm -rf "$place"; rm -rf "$held"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 echo "$(uname -n) $$" >"$held/holder"
 [ ! -e "$place/.complete" ] || exit 0
@@ -34,7 +35,7 @@ done
 # script must not hold its output open.
 { while sleep 10 >&2 && [ -d "$held" ]; do echo @@working=; done; } </dev/null 2>/dev/null &
 beat=$!
-trap 'kill "$beat" 2>/dev/null; rm -rf "$held"; [ -e "$place/.complete" ] || rm -rf "$place"' EXIT
+trap 'kill "$beat" 2>/dev/null; [ -e "$place/.complete" ] || rm -rf "$place"; rm -rf "$held"' EXIT
 "$tool" create -y -q -p "$place" --file "$1/explicit.txt" </dev/null >"$1/.said" 2>&1 || {
     tail -n 5 "$1/.said" | say
     exit 4
