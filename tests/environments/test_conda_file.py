@@ -59,6 +59,7 @@ def test_all_that_conda_understands_is_read(read):
         ("dependencies:\n  - x\n  - pip:\n    - 'numpy ** 2'\n", 4, "is no requirement"),
         ("dependencies:\n  - x\n  - pip:\n    - ./nowhere\n", 4, "nowhere is not there"),
         ("dependencies:\n  - x\n  - pip: numpy\n", 3, "pip: needs a list"),
+        ("dependencies:\n - x\n - pip:\n   - |\n     -r a\n     -r b\n", 4, "cannot be read"),
         ("dependencies: [x]\nvariables: {a-b: 1}\n", 2, "is no name of a variable"),
         ("dependencies: [x]\ndependencies: [y]\n", 2, "a second time"),
         ("dependencies: [x\n", 2, "is no valid YAML"),

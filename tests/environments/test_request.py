@@ -17,6 +17,7 @@ from towline.environments import EnvironmentRequest
         ({"kind": "existing", "prefix": "/a", "exclude": ("b",)}, "choose what kind sync copies"),
         ({"kind": "existing", "prefix": "envs/mine"}, "is not a path on the cluster"),
         ({"python": "python3"}, "neither a path, nor a version such as 3.11"),
+        ({"modules": ("gcc/12'",)}, "is no module: no closing quotation"),
         ({"packges": ("numpy",)}, "Extra inputs are not permitted"),
         ({"kind": "conda"}, "Input should be 'sync', 'existing'"),
     ],

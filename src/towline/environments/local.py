@@ -74,7 +74,8 @@ def workspace_environment(
     machine = LocalShell(WORKSPACE)
     asked = request.model_copy(update={"for_script": True})
     environment = realise(asked, machine, local_facts(), cluster=WORKSPACE, report=report)
-    look = f"{environment.activation}\nexec {shlex.quote(environment.python)} -c 'import parsl, towline'\n"
+    python = shlex.quote(environment.python)
+    look = f"{environment.activation}\nexec {python} -c 'import parsl, towline'\n"
     answer = machine.run(f"cd /\n{look}", timeout=IMPORT_SECONDS)
     if answer.exit_code:
         words = answer.stderr.strip().splitlines()
@@ -82,7 +83,7 @@ def workspace_environment(
             BLOCK,
             f"the script would run on {environment.python}, which cannot import Parsl and "
             f"Towline: {words[-1] if words else f'exit code {answer.exit_code}'}",
-            f"{shlex.quote(environment.python)} -m pip install towline, or set kind uv: it brings both",
+            f"{python} -m pip install towline, or set kind uv: it brings both",
         )
     return environment
 

@@ -57,9 +57,9 @@ def rebuild(
         for suffix in (".tar.gz", ".json"):
             with suppress(OSError):
                 (archives_folder() / f"{layer.archive}{suffix}").unlink()
-    for layer in (each for each in plan.layers if isinstance(each, OwnWayLayer)):
+    for image in (each.name for each in plan.layers if isinstance(each, OwnWayLayer)):
         with suppress(OSError):
-            (archives_folder() / "images" / f"{layer.name}.sif").unlink()
+            (archives_folder() / "images" / f"{image}.sif").unlink()
     again = request.model_copy(update={"update": "missing"})  # locked anew above, if at all
     return realise(again, connection, facts, cluster=cluster, report=report)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -90,6 +91,16 @@ class EnvironmentRequest(BaseModel):
         if path is not None and not path.startswith(("/", "~/")):
             raise ValueError(f"{path!r} is not a path on the cluster: it starts with / or ~/")
         return path
+
+    @field_validator("modules")
+    @classmethod
+    def _modules(cls, modules: tuple[str, ...]) -> tuple[str, ...]:
+        for module in modules:
+            try:
+                shlex.split(module)
+            except ValueError as error:
+                raise ValueError(f"{module!r} is no module: {str(error).lower()}") from error
+        return modules
 
     @field_validator("python")
     @classmethod

@@ -123,7 +123,7 @@ def _option(text: str) -> tuple[str, str]:
         return "", text
     if not text.startswith("--") and len(text) > 2 and text[2] not in " =":
         return text[:2], text[2:].strip()
-    name, value = re.fullmatch(r"(-[^\s=]*)[\s=]?\s*(.*)", text).groups()  # type: ignore[union-attr]
+    name, value = re.fullmatch(r"(?s)(-[^\s=]*)[\s=]?\s*(.*)", text).groups()  # type: ignore[union-attr]
     return name, value.strip().strip("'\"")
 
 
