@@ -82,6 +82,17 @@ def test_an_edit_anywhere_makes_another_image(path, memory, edited):
     assert read_definition(path, memory).digest != before
 
 
+def test_a_link_that_leads_nowhere_is_said_or_left_out(path, memory, tmp_path):
+    """Named itself it is an error; within a folder it is none of the build."""
+    (path.parent / "models/link").symlink_to("/nowhere")
+    folder = tmp_path / "build"
+    folder.mkdir()
+    read_definition(path, memory).lay_out(folder, links=False)
+    path.write_text("Bootstrap: docker\nFrom: debian\n%files\n  models/link /opt\n")
+    with pytest.raises(DefinitionError, match="models/link: cannot be read: No such file"):
+        read_definition(path, memory)
+
+
 def test_several_files_may_be_named_by_a_pattern(path, memory):
     path.write_text("Bootstrap: docker\nFrom: debian\n%files\n  *.txt /opt\n")
     places = [source.place for source in read_definition(path, memory).sources]

@@ -19,7 +19,7 @@ from towline.environments import EnvironmentRequest
         ({"python": "python3"}, "neither a path, nor a version such as 3.11"),
         ({"modules": ("gcc/12'",)}, "is no module: no closing quotation"),
         ({"packges": ("numpy",)}, "Extra inputs are not permitted"),
-        ({"kind": "conda"}, "Input should be 'sync', 'existing'"),
+        ({"kind": "venv"}, "Input should be 'sync', 'existing'"),
     ],
 )
 def test_contradictions_and_unknown_keys_are_refused(request_, said):

@@ -10,6 +10,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from towline.errors import DefinitionError
+
 SETTLED_SECONDS = 2.0
 """A file younger than this may change once more within one tick of its clock, unseen."""
 
@@ -24,8 +26,18 @@ class HashMemory:
         self._changed = False
 
     def sha256(self, file: Path, about: os.stat_result | None = None) -> str:
-        """Return a file's hash in hex, read anew only when the file has changed."""
-        about = about or file.stat()
+        """Return a file's hash in hex, read anew only when the file has changed.
+
+        Raises:
+            DefinitionError: it cannot be read.
+
+        """
+        try:
+            return self._sha256(file, about or file.stat())
+        except OSError as error:
+            raise DefinitionError(str(file), f"cannot be read: {error.strerror}") from error
+
+    def _sha256(self, file: Path, about: os.stat_result) -> str:
         name = str(file)
         stamp: list[str | int] = [about.st_size, about.st_mtime_ns]
         known = self._load().get(name)

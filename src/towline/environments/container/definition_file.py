@@ -55,7 +55,7 @@ class DefinitionFile:
             if links:
                 place.symlink_to(source.path)
             elif source.path.is_dir():
-                shutil.copytree(source.path, place)
+                shutil.copytree(source.path, place, ignore_dangling_symlinks=True)
             else:
                 shutil.copy2(source.path, place)
 
