@@ -23,7 +23,7 @@ from towline.ssh import quote
 
 _SCRIPT = "#!/bin/bash\n${worker_init}\n${user_script}\n"
 
-_BOOT = "boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo unknown)\n"
+BOOT = "boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo unknown)\n"
 
 _START = Template(
     """name=$name
@@ -39,7 +39,7 @@ echo $$? > "$$1.exit.new"; mv "$$1.exit.new" "$$1.exit"
 kill -TERM 0
 END
 """
-    + _BOOT.replace("$", "$$")
+    + BOOT.replace("$", "$$")
     + """job=$$PWD/$$name
 $$(command -v setsid) sh "$$job.run" "$$job" "$$boot" </dev/null >/dev/null 2>&1 &
 n=0
@@ -52,7 +52,7 @@ echo "started $$!"
 )
 
 _LIST = Template(
-    _BOOT.replace("$", "$$")
+    BOOT.replace("$", "$$")
     + """cd $jobs || { echo '@@failed'; exit 0; }
 for file in $prefix*.pid; do
   [ -e "$$file" ] || continue
@@ -67,7 +67,7 @@ echo '@@end'
 )
 
 _CANCEL = Template(
-    _BOOT.replace("$", "$$")
+    BOOT.replace("$", "$$")
     + """cd $jobs || exit 0
 for file in *.pid; do
   [ -e "$$file" ] || continue

@@ -181,7 +181,7 @@ class RemoteExecutor(WatchedExecutor):
         self._on_start(self.worker_port, Path(self.cert_dir), self._is_far())
         if self._far is not None and self._is_far():
             self.outgoing_q = WaitingTasks(self.outgoing_q)
-            self._far.on_lost = self._replace_interchange
+            self._far.watch(self._replace_interchange)
 
     def shutdown(self, timeout: float = 10.0) -> None:
         """Shut down, then say so, whatever happened."""
@@ -203,10 +203,25 @@ class RemoteExecutor(WatchedExecutor):
 
     def _replace_interchange(self, reason: str) -> None:
         """Put a new interchange in the place of a lost one; Parsl tries again what it held."""
+        try:
+            self._put_new_interchange(reason)
+        except Exception as error:
+            if self._stopping:
+                return  # its sockets are closed
+            given_up = InterchangeLost(
+                f"executor {self.label}",
+                f"its interchange was lost ({reason}) and cannot be replaced: {error!r}; "
+                "its tasks have failed",
+                "towline run again",
+            )
+            self._report("error", executor=self.label, **given_up.as_dict())
+            self.set_bad_state_and_fail_all(given_up)
+
+    def _put_new_interchange(self, reason: str) -> None:
         assert self._far is not None, "it was far"  # noqa: S101
         certificates = Path(self.cert_dir)
-        self._on_start(0, certificates, True)
         with self._sending:
+            self._on_start(0, certificates, True)
             self.outgoing_q.pause()
             lost = self._tasks.give_up()
         self._report(
@@ -219,9 +234,15 @@ class RemoteExecutor(WatchedExecutor):
         error = TasksLost(f"executor {self.label}", f"its interchange was lost: {reason}")
         for future in lost:
             future.set_exception(error)
-        if self._far.start_again():
+        while self._far.start_again():
             self.command_client.renew()
-            self.worker_port = self.command_client.run("WORKER_BINDS", timeout_s=START_SECONDS)
-            self._on_start(self.worker_port, certificates, True)
+            try:
+                port = self.command_client.run("WORKER_BINDS", timeout_s=START_SECONDS)
+            except TimeoutError:
+                continue  # cut off, or dead at once; it has been sent nothing
             with self._sending:
-                self.outgoing_q.resume()
+                if self._far.settled():
+                    self.worker_port = port
+                    self._on_start(port, certificates, True)
+                    self.outgoing_q.resume()
+                    return

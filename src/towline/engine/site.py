@@ -298,7 +298,8 @@ class Site:
         What was in flight to an interchange on the controller is tried again with a new one.
         """
         for tenant in self._tenants.values():
-            if tenant.on_controller and tenant.far is not None:
+            tenant.sent = False  # an agent that ended with its lease has removed the keys
+            if tenant.far is not None:
                 tenant.far.lost("the link to it lost its state")
         return sum(
             batch.cancel_all("the link lost its state; its workers are replaced")
@@ -310,7 +311,7 @@ class Site:
         assert tenant.certificates is not None, "Parsl makes them when it starts"  # noqa: S101
         folder = quote(f"{self.folder}/certs/{label}")
         self.connection.run(
-            f"umask 077; mkdir -p {folder} && tar -xf - -C {folder}\n",
+            f"umask 077; cd {quote(self.folder)} && mkdir -p {folder} && tar -xf - -C {folder}\n",
             input=pack_keys(tenant.certificates),
             check=True,
         )
@@ -322,6 +323,9 @@ class Site:
 
         What cannot be removed now stays open in the ledger.
         """
+        for tenant in self._tenants.values():
+            if tenant.far is not None:
+                tenant.far.close()
         self._report("cleanup", cluster=self.name, step="cancelling blocks")
         for batch in self._batches.values():
             for block in batch.close(CLOSE_SECONDS):

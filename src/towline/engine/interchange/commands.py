@@ -68,10 +68,13 @@ class PatientCommands:
             return self._answers[message]
 
     def renew(self) -> None:
-        """Ask a new interchange from now on; what was asked of the old one is forgotten."""
+        """Ask a new interchange from now on; what was asked of the old one is forgotten.
+
+        It has no managers yet: that is said without asking, as it may not be reached for long.
+        """
         with self._fresh:
-            self._answers.clear()
-        self._renew.set()
+            self._answers = {"MANAGERS": [], "CONNECTED_BLOCKS": list(self._connected)}
+            self._renew.set()
 
     def close(self) -> None:
         """Ask no more, and close Parsl's socket; twice is fine."""
@@ -105,7 +108,8 @@ class PatientCommands:
             answer = list(self._connected)
         if isinstance(message, str):
             with self._fresh:
-                self._answers[message] = answer
+                if not self._renew.is_set():  # else it is the old interchange's answer
+                    self._answers[message] = answer
                 self._fresh.notify_all()
 
     def _wait_until(self, ready: int) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from parsl.version import VERSION as PARSL_VERSION
 
-from towline.engine.controller import start_group
+from towline.engine.controller import BOOT, start_group
 from towline.engine.interchange import config as configuration
 from towline.engine.interchange import prefetch, serve
 from towline.engine.interchange.commands import PatientCommands
@@ -26,6 +26,9 @@ from towline.errors import TowlineError
 from towline.ssh import Connection, quote
 
 RETRY_SECONDS = 5.0
+
+CLOSE_SECONDS = 10.0
+"""For a start that is under way to end before what it has made is removed."""
 
 FOR_EVER_SECONDS = 10**8
 """Limit of the process group; the run ends it long before."""
@@ -70,11 +73,18 @@ class FarInterchange:
         self._starts = 0
         self._lock = threading.Lock()
         self._replacing = False
+        self._lost_meanwhile = ""
+        self._starting = threading.Lock()
         self._closed = threading.Event()
 
     @property
     def _name(self) -> str:
         return f"interchange.{self.label}.{self._starts}"
+
+    @property
+    def _keys(self) -> str:
+        """Folder of the server's keys, among those that the agent removes when its lease ends."""
+        return f"{self._folder}/certs/{self._name}"
 
     @property
     def socket(self) -> str:
@@ -90,14 +100,24 @@ class FarInterchange:
         """Return what answers Parsl's questions from now on."""
         return PatientCommands(client, self._look)
 
+    def watch(self, on_lost: Callable[[str], None]) -> None:
+        """Have it replaced from now on, also when it was lost while it started."""
+        with self._lock:
+            self.on_lost = on_lost
+            reason = self._lost_meanwhile
+        if reason:
+            self.lost(reason)
+
     def lost(self, reason: str) -> None:
         """Have the interchange replaced: it is dead, or what was on the way to it is lost.
 
-        Returns at once; ``on_lost`` is called in a thread of its own, once until ``start_again``
-        has succeeded.
+        Returns at once; ``on_lost`` is called in a thread of its own, once until ``settled``.
         """
         with self._lock:
-            if self._replacing or self.on_lost is None or self._closed.is_set():
+            if self._closed.is_set() or self.place is Place.WORKSPACE:
+                return
+            if self._replacing or self.on_lost is None:
+                self._lost_meanwhile = reason
                 return
             self._replacing = True
         threading.Thread(
@@ -112,36 +132,67 @@ class FarInterchange:
 
         """
         while not self._closed.is_set():
-            try:
-                self._end()
-                self._start(self._pickled)
-            except TowlineError as error:
-                self._say(f"a new interchange cannot be started yet: {error}")
-                self._closed.wait(RETRY_SECONDS)
-            else:
-                with self._lock:
-                    self._replacing = False
-                return True
+            with self._starting:
+                if self._closed.is_set():
+                    break
+                try:
+                    self._end()
+                    self._start(self._pickled)
+                except (OSError, TowlineError) as error:
+                    self._say(f"a new interchange cannot be started yet: {error}")
+                else:
+                    return True
+            self._closed.wait(RETRY_SECONDS)
         return False
 
+    def settled(self) -> bool:
+        """Take a new interchange for good; False when it was lost, too, since it was started."""
+        with self._lock:
+            self._replacing = bool(self._lost_meanwhile)
+            return not self._replacing
+
     def close(self) -> None:
-        """Forget the interchange; what runs on the controller is ended with the run's folder."""
+        """Forget the interchange; what runs on the controller is ended with the run's folder.
+
+        Waits for a start that is under way, for a while, or it would outlive the folder.
+        """
         self._closed.set()
         self._hand_over.close()
         self._hand_over.end()
+        if self._starting.acquire(timeout=CLOSE_SECONDS):
+            self._starting.release()
 
     def _take_over(self) -> None:
         try:
             self._pickled = self._hand_over.take()
-            self.place = self._start(self._pickled)
-            self._hand_over.answer(self.place)
-        except (OSError, ValueError, TowlineError) as error:
-            self._say(f"the interchange cannot run on the controller: {error}")
+        except (OSError, ValueError) as error:  # the process that Parsl started is no more
             self.place = Place.WORKSPACE
+            if not self._closed.is_set():
+                self._say(f"the interchange did not come up: {error}")
+            return
+        with self._starting:
+            if self._closed.is_set():
+                return
             try:
-                self._hand_over.answer(self.place)
-            except OSError:
-                self._hand_over.end()
+                self.place = self._start(self._pickled)
+            except Exception as error:  # whatever it is: the process waits for an answer
+                self._say(f"the interchange cannot run on the controller: {error}")
+                self._withdraw()
+                self.place = Place.WORKSPACE
+        try:
+            self._hand_over.answer(self.place)
+        except OSError:
+            self._hand_over.end()
+
+    def _withdraw(self) -> None:
+        """End what may have been started though no answer came: of two, each would get tasks."""
+        while self._starts and not self._closed.is_set():
+            try:
+                self._end()
+            except (OSError, TowlineError):
+                self._closed.wait(RETRY_SECONDS)
+            else:
+                return
 
     def _start(self, pickled: bytes) -> Place:
         try:
@@ -150,13 +201,15 @@ class FarInterchange:
             self._say(f"the interchange stays on the workspace: parsl {PARSL_VERSION}: {error}")
             return Place.WORKSPACE
         self._starts += 1
+        with self._lock:
+            self._lost_meanwhile = ""
         ports = {
             port: self._listen(f"{self.label}-interchange-{port}", port, "127.0.0.1")
             for port in configuration.script_ports(config)
         }
         there = f"{self._folder}/{self._name}"
         surroundings = configuration.Surroundings(
-            ports, self._address, f"{there}/keys", f"{self._folder}/logs/{self.label}"
+            ports, self._address, self._keys, f"{self._folder}/logs/{self.label}"
         )
         self._send(
             there, Path(config["cert_dir"]), configuration.for_controller(config, surroundings)
@@ -181,35 +234,48 @@ class FarInterchange:
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for module in (serve, prefetch):
                 assert module.__file__ is not None, "a file"  # noqa: S101
-                _add(tar, Path(module.__file__).name, Path(module.__file__).read_bytes())
-            _add(tar, "config", config)
+                name = Path(module.__file__).name
+                _add(tar, f"{self._name}/{name}", Path(module.__file__).read_bytes())
+            _add(tar, f"{self._name}/config", config)
             for key in sorted(keys.iterdir()):
-                _add(tar, f"keys/{key.name}", key.read_bytes())
+                _add(tar, f"certs/{self._name}/{key.name}", key.read_bytes())
         self._connection.run(
-            f"umask 077; mkdir -p {quote(there)}/keys && tar -xf - -C {quote(there)}\n",
+            # the run's own folder is not made anew: once removed, nobody would remove it again
+            f"umask 077; cd {quote(self._folder)} && "
+            f"mkdir -p {quote(there)} {quote(self._keys)} && tar -xf -\n",
             input=archive.getvalue(),
             check=True,
         )
 
     def _end(self) -> None:
-        """End the process group, if it lives: its workers' results have nowhere to go."""
+        """End the process group, if it lives: its workers' results have nowhere to go.
+
+        Without its files, a start that is still under way there comes to nothing.
+        """
         pid_file = quote(f"{self._folder}/jobs/{self._name}.pid")
         self._connection.run(
-            f'read pid boot < {pid_file} && kill -KILL "-$pid" 2>/dev/null\n:\n', check=True
+            f"rm -rf {quote(f'{self._folder}/{self._name}')} {quote(self._keys)}\n"
+            f"{BOOT}[ -e {pid_file} ] && read pid booted < {pid_file} && "
+            '[ "$booted" = "$boot" ] && kill -KILL "-$pid" 2>/dev/null\n:\n',
+            check=True,
         )
 
     def _look(self) -> None:
         """Look whether it still runs: it has not answered for long, and the link may be down."""
-        name = quote(f"{self._folder}/jobs/{self._name}")
+        looked_for = self._name
+        if self._replacing:
+            return
+        name = quote(f"{self._folder}/jobs/{looked_for}")
         try:
             answer = self._connection.run(
                 f"[ -e {name}.exit ] && echo ended && exit 0\n"
-                f'read pid boot < {name}.pid && kill -0 "-$pid" 2>/dev/null || echo ended\n',
+                f'{BOOT}read pid booted < {name}.pid && [ "$booted" = "$boot" ] && '
+                'kill -0 "-$pid" 2>/dev/null || echo ended\n',
                 check=True,
             )
-        except TowlineError:
+        except (OSError, TowlineError):
             return  # not reached: not observed
-        if answer.stdout.strip() == "ended":
+        if answer.stdout.strip() == "ended" and looked_for == self._name:
             self.lost("its process on the controller has ended")
 
     def _say(self, text: str) -> None:

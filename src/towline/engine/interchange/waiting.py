@@ -62,6 +62,10 @@ class OutstandingTasks(dict[object, "Future[Any]"]):
 
     def give_up(self) -> list[Future[Any]]:
         """Forget all tasks; return their futures."""
-        futures = list(self.values())
-        self.clear()
-        return futures
+        futures = []
+        while self:
+            try:  # one by one: an answer may come meanwhile, and its future is then nobody else's
+                futures.append(self.popitem()[1])
+            except KeyError:
+                break
+        return futures[::-1]
