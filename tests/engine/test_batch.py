@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -254,6 +254,18 @@ def test_a_job_that_appears_late_is_cancelled(world: World) -> None:
     stray = world.scheduler.jobs[f"{PREFIX}a.stray"].job_id
     world.until(lambda: stray in world.scheduler.cancelled, "stray cancelled")
     assert block.job_id not in world.scheduler.cancelled
+
+
+def test_a_stuck_job_is_cancelled_though_its_block_was_the_last(world: World) -> None:
+    """It has ended for us; in the queue it would stay until somebody cancels it."""
+    block = world.batch.submit("a", world.send)
+    world.until(lambda: block.state is BlockState.QUEUED, "queued")
+    job = world.scheduler.jobs[block.job_name]
+    world.scheduler.jobs[block.job_name] = replace(
+        job, state=BlockState.ENDED, outcome=JobState.FAILED, stuck=True
+    )
+    world.until(lambda: job.job_id in world.scheduler.cancelled, "stuck job cancelled")
+    assert block.outcome is JobState.FAILED
 
 
 @pytest.mark.parametrize(("words", "sent"), [("later", 2), ("never", 1)])

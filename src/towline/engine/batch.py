@@ -310,7 +310,9 @@ class BatchThread:
                     missing.append(block)
         if missing:
             self._look_up(missing)
+        # a stuck job's block has ended for us, and nobody else would cancel it
         self._strays = {job.job_id for job in by_name.values() if job.is_there}
+        self._strays |= {job.job_id for job in jobs if job.stuck}
         if news or missing:
             self._pace.hurry()
         else:
