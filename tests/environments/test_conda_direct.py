@@ -138,6 +138,15 @@ def test_the_lock_is_let_go_when_what_was_half_made_is_gone(machine, tmp_path):
     assert removed[-2:] == [str(place), f"{place}.tmp.lock"]
 
 
+def test_a_conda_that_finds_no_end_is_ended(machine, tmp_path):
+    tool = tmp_path / "conda"
+    tool.write_text("#!/bin/sh\nexec sleep 60\n")
+    tool.chmod(0o755)
+    script = program("make_conda", tools=str(tool), limit="1", pip="")
+    answer = machine.run(f"set -- {tmp_path} {tmp_path}/conda-3.11-x\n{script}", timeout=30)
+    assert f"@@said={tool} did not end in 1 s" in answer.stdout
+
+
 def test_no_conda_there_is_said(environment_file, machine):
     with pytest.raises(EnvironmentBuildFailed, match="there is no conda, mamba or micromamba at"):
         realise(environment_file("app", transport="direct"), machine, machine.facts())

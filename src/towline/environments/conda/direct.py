@@ -18,7 +18,7 @@ from towline.environments.request import EnvironmentRequest
 from towline.errors import DefinitionError
 
 LOCK_SECONDS = 3600
-"""How long one making of an environment waits for another of the same."""
+"""How long one making of an environment waits for another of the same, and for conda."""
 
 
 def direct_layer(

@@ -8,6 +8,7 @@ export UV_NO_CONFIG=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS
 unset PYTHONPATH PYTHONHOME
 [ ! -e "$new/ca.pem" ] || export SSL_CERT_FILE="$new/ca.pem"
 # Not in the home: caches want a local disk.
+find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'towline-uv.*' -user "$(id -u)" -mtime +0 -exec rm -rf {} + 2>/dev/null
 UV_CACHE_DIR=$(mktemp -d "${TMPDIR:-/tmp}/towline-uv.XXXXXX") || exit 4
 export UV_CACHE_DIR
 pid=

@@ -1,6 +1,6 @@
 # Make a conda environment at its later place, as its files will hold that path. Others who make the
 # same one wait. Set in front: tools (paths, one a line, of which the first that is there is used),
-# limit (seconds to wait for others), pip (not empty: install pins.txt, too).
+# limit (seconds to wait for others, and for conda), pip (not empty: install pins.txt, too).
 # $1 is the new folder with explicit.txt; $2 the place. Answers @@said= and exits with 4 on failure.
 
 set -u
@@ -36,7 +36,10 @@ done
 { while sleep 10 >&2 && [ -d "$held" ]; do echo @@working=; done; } </dev/null 2>/dev/null &
 beat=$!
 trap 'kill "$beat" 2>/dev/null; [ -e "$place/.complete" ] || rm -rf "$place"; rm -rf "$held"' EXIT
-"$tool" create -y -q -p "$place" --file "$1/explicit.txt" </dev/null >"$1/.said" 2>&1 || {
+limited=
+! command -v timeout >/dev/null 2>&1 || limited="timeout -k 10 $limit"
+$limited "$tool" create -y -q -p "$place" --file "$1/explicit.txt" </dev/null >"$1/.said" 2>&1 || {
+    [ $? != 124 ] || echo "$tool did not end in $limit s" >>"$1/.said"
     tail -n 5 "$1/.said" | say
     exit 4
 }
