@@ -195,3 +195,11 @@ def test_an_executor_on_the_workspace_is_not_passed_over_in_silence(
     answer = towline("env", "lock", str(executors), "plain")
     assert answer.exit_code == 2
     assert "it has no environment" in answer.err
+
+
+def test_a_diff_says_what_it_cannot_compare(towline: Towline, executors: Path) -> None:
+    keys = json.loads(executors.read_text())
+    executors.write_text(json.dumps({"theirs": keys["theirs"]}))
+    answer = towline("env", "diff", str(executors))
+    assert answer.exit_code == 0
+    assert "theirs on here: used as it is there, nothing is locked" in answer.out

@@ -85,6 +85,8 @@ def diff(
         with output.working(f"comparing {wanted.label} on {wanted.cluster}"):
             title, found = _differences(wanted, with_, executors, named=bool(label))
         if title is None:
+            if not json:
+                typer.echo(f"{_title(wanted)}: used as it is there, nothing is locked")
             continue
         facts = [asdict(each) for each in found]
         results.append({"label": wanted.label, "cluster": wanted.cluster, "differences": facts})
