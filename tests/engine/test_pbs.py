@@ -242,5 +242,8 @@ def test_the_scripts_pick_the_jobs_of_one_run(tmp_path: Path, shell: str) -> Non
     assert job.job_name.endswith("somewhere.0.1700000000.25")
     assert (job.state, job.nodes) == (BlockState.RUNNING, "n1,n2")
     assert run(pbs.living_script("tl.r1-00000000.")) == "17.pbs01.a-longer.name\n"
+    silent = pbs.living_script("tl.r1-00000000.").replace("qstat -f", "qstat -f -gone")
+    with pytest.raises(subprocess.CalledProcessError):
+        run(silent)  # a server that goes away between the two questions is asked again
     with pytest.raises(NotObserved, match="unexpected"):
         pbs.read_detail(run(pbs.detail_script(["21.pbs01"])))

@@ -105,7 +105,9 @@ class PbsFamily:
         """Return a script that prints the ids of this user's jobs that have not ended."""
         return (
             f"{self._path}{self._mine(prefix)} || exit 1\n"
-            f'[ -z "$ids" ] || {bounded("qstat")} -f $ids 2>/dev/null | {_pick(prefix)} | '
+            '[ -n "$ids" ] || exit 0\n'
+            f'full=$({bounded("qstat")} -f $ids 2>/dev/null); [ -n "$full" ] || exit 1\n'
+            f"printf '%s\\n' \"$full\" | {_pick(prefix)} | "
             "awk '/^Job Id:/ { id = $3 } $1 == \"job_state\" && $3 !~ /[CFX]/ { print id }'\n"
         )
 
