@@ -9,7 +9,7 @@ demo: $(VENV)/.base setup-system
 	@$(BIN)/towline demo
 
 test: $(VENV)/.test setup-apptainer setup-schedulers
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check

@@ -37,6 +37,7 @@ def workflow(tmp_path: Path, parsl_index: Index) -> Path:
     """Write a workflow whose script needs a package that the tests' own Python has not."""
     for name in needed_by("towline") - needed_by("parsl") - {"towline"}:
         wheel_of_installed(parsl_index.folder, name)
+    make_wheel(parsl_index.folder, "backports.tarfile", "1.2")  # for the first releases of 3.11
     make_wheel(parsl_index.folder, "only-there")
     (tmp_path / "workspace.txt").write_text("only-there\n")
     (tmp_path / "script.py").write_text(SCRIPT)
