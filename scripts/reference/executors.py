@@ -11,14 +11,21 @@ from towline.engine.definitions.talk_keys import IGNORED_TALK_KEYS, TALK_KEYS
 
 KEY_GROUPS = {
     "Where the workers run": "cluster provider partition account qos constraint reservation",
-    "What a block is": "nodes walltime exclusive cores_per_node mem_per_node gpus_per_node gres mpi "
-    "mpi_apps scheduler_options",
+    "What a block is": (
+        "nodes walltime exclusive cores_per_node mem_per_node gpus_per_node gres mpi "
+        "mpi_apps scheduler_options"
+    ),
     "Workers on a node": "tasks_per_node cores_per_worker mem_per_worker accelerators prefetch",
     "How many blocks": "init_blocks min_blocks max_blocks parallelism",
-    "Environment": "environment env_spec env_update env_transport env_parsl packages exclude include python prefix conda_env conda_dir modules "
-    "env_root preflight install_conda local_conda_yaml virtual_packages",
-    "Container": "container_image container_def container_runtime container_binds container_gpu "
-    "container_options create_singularity_container",
+    "Environment": (
+        "environment env_spec env_update env_transport env_parsl packages exclude include "
+        "python prefix conda_env conda_dir modules env_root preflight install_conda "
+        "local_conda_yaml virtual_packages"
+    ),
+    "Container": (
+        "container_image container_def container_runtime container_binds container_gpu "
+        "container_options create_singularity_container"
+    ),
     "Around the worker": "run_dir worker_init heartbeat_threshold interchange compress",
 }
 """Every key of an executor definition, in the order of the page."""

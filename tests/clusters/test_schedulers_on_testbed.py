@@ -22,7 +22,7 @@ ASK = "ls -A ~/.towline/runs; squeue -h 2>/dev/null; condor_q -af ClusterId 2>/d
 def test_every_step_of_the_doctor_passes(
     scheduler_testbed: Testbed, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Scheduler, queues as partitions, the nodes' way to the controller, and a job that takes it."""
+    """Scheduler, queues as partitions, the nodes' way to the controller, a job that takes it."""
     monkeypatch.setenv("TOWLINE_HOME", str(tmp_path))
     info = scheduler_testbed.clusters[name]
     definition = ClusterDefinition(
