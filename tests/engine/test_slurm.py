@@ -43,6 +43,15 @@ def test_no_answer_is_not_an_empty_listing(answer: str) -> None:
     assert slurm.read_list("@@end\n") == []
 
 
+def test_a_job_that_slurm_has_held_itself_is_given_up() -> None:
+    """It would stay in the queue for ever; one that a user or administrator holds may come back."""
+    (job, held) = slurm.read_list(
+        "7|PENDING|launch failed requeued held||name\n8|PENDING|JobHeldUser||name\n@@end\n"
+    )
+    assert (job.state, job.outcome, job.stuck) == (BlockState.ENDED, JobState.FAILED, True)
+    assert (held.state, held.stuck) == (BlockState.QUEUED, False)
+
+
 def test_an_unknown_state_is_there_no_more() -> None:
     """A word of a later Slurm must not make a job look gone or failed."""
     (job,) = slurm.read_list("7|QUANTUM|None||name\n@@end\n")

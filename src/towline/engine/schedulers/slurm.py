@@ -34,6 +34,11 @@ OUTCOMES = {
 }
 """Slurm's terminal states (squeue(1), JOB STATE CODES) in Parsl's words."""
 
+STUCK = re.compile(r"launch.failed.requeued.held", re.IGNORECASE)
+"""Why a job that Slurm queues will never run: it held it itself, for an administrator to look. Seen
+after a controller has lost power, given a job's id a second time, and a node remembered the first.
+"""
+
 TRANSIENT = re.compile(
     r"unable to contact slurm controller|temporarily unable|resource temporarily unavailable"
     r"|MaxSubmit|submit.{0,12}limit|connection refused|communication connection failure"
@@ -122,6 +127,9 @@ def _observation(job_id: str, state: str, reason: str, nodes: str, name: str) ->
         return Observation(job_id, name, BlockState.ENDED, OUTCOMES[word], detail, nodes)
     if word in PENDING:
         why = "" if reason == "None" else reason
+        if STUCK.fullmatch(why):
+            ended = JobState.FAILED
+            return Observation(job_id, name, BlockState.ENDED, ended, why, nodes, stuck=True)
         return Observation(job_id, name, BlockState.QUEUED, None, why, nodes)
     if word in ACTIVE:
         return Observation(job_id, name, BlockState.RUNNING, None, "", nodes)
