@@ -37,7 +37,7 @@ from towline.engine.site import Site
 from towline.engine.tasks import TaskLog, compression_pays, observe
 from towline.errors import TowlineError
 
-STRATEGY_SECONDS = 0.5
+STRATEGY_SECONDS = 0.2
 """Between Parsl's scaling rounds; its own 5 s delay the first block by up to that."""
 
 RETRIES = 2
