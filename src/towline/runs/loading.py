@@ -117,7 +117,7 @@ def load(
         task_records: note for each task where and when it ran, for ``towline run tasks``.
         parsl_options: of ``parsl.Config``: retries, checkpoint and app cache (``memoizer``),
             ``monitoring``, … Ours, where none is given: ``exit_mode="wait"``,
-            two retries of what the infrastructure failed, and scaling rounds of a fifth of a second.
+            two retries of what the infrastructure failed, and scaling rounds of 0.2 s.
 
     Raises:
         TowlineError: nothing was submitted, and nothing is left on any cluster.
