@@ -28,7 +28,7 @@ def test_tasks_run_in_a_container_on_both_clusters_in_one_run(
     """Beside the executors' file lies the image; files of an app stay in its folder outside."""
     (home / "image.sif").symlink_to(image)
     (home / "executors.yaml").write_text(
-        "a: {cluster: onprem, container_image: image.sif, run_dir: '~/work',\n"
+        "a: {cluster: onprem, container_image: image.sif, run_dir: '~/made',\n"
         "    worker_init: 'export APPTAINERENV_COLOUR=green'}\n"
         "b: {POOL: cloud, CONTAINER_IMAGE: ./image.sif, CONTAINER_GPU: nv, PARTITION: gpu,\n"
         "    gres: 'gpu:1', CONTAINER_BINDS: '~/.ssh:/opt/keys:ro'}\n"
@@ -43,12 +43,12 @@ def test_tasks_run_in_a_container_on_both_clusters_in_one_run(
         assert names[0].result(90).startswith("onprem-n")
         assert names[1].result(90) == "cloud-n2"
         assert all({"python", "towline"} <= set(listed.result(60)) for listed in inside)
-        assert where.result(60) == "/home/jdoe/work"
+        assert where.result(60) == "/home/jdoe/made"
         assert colour.result(60) == "green"
         assert kept.result(60) == 0
         assert bound.result(60) is True
         assert devices.result(60) == "0"
-    assert clusters.ssh("onprem", "cat ~/work/kept; rm -r ~/work").stdout == "from inside\n"
+    assert clusters.ssh("onprem", "cat ~/made/kept; rm -r ~/made").stdout == "from inside\n"
     assert leftovers() == []
 
 

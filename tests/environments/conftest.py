@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from towline.clusters.on_testbed import defined
 from towline.environments import EnvironmentRequest
+from towline.testbed import Testbed
 
 if TYPE_CHECKING:
     from environments.conda_channel import CondaChannel
@@ -289,3 +292,18 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     folder.mkdir(parents=True)
     monkeypatch.syspath_prepend(str(folder))
     return Site(folder)
+
+
+@pytest.fixture
+def clusters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, healthy_testbed: Testbed
+) -> Iterator[Testbed]:
+    """The testbed with both clusters defined in a TOWLINE_HOME of the test's own."""
+    sockets = tempfile.mkdtemp(prefix="tl-", dir="/tmp")
+    monkeypatch.setenv("TOWLINE_RUNTIME_DIR", sockets)
+    monkeypatch.setenv("TOWLINE_HOME", str(tmp_path / "towline"))
+    monkeypatch.delenv("TOWLINE_RUN", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with defined(healthy_testbed):
+        yield healthy_testbed
+    shutil.rmtree(sockets)

@@ -6,41 +6,12 @@ import importlib.util
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import parsl
 import pytest
 
 import towline
-from towline.clusters import ClusterDefinition, ClusterStore
 from towline.errors import DefinitionError, EnvironmentBuildFailed, EnvironmentMismatch
-from towline.ssh import Connection
-from towline.testbed import Testbed
-
-
-@pytest.fixture
-def clusters(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, healthy_testbed: Testbed
-) -> Iterator[Testbed]:
-    """The testbed with both clusters defined in a TOWLINE_HOME of the test's own."""
-    sockets = tempfile.mkdtemp(prefix="tl-", dir="/tmp")
-    monkeypatch.setenv("TOWLINE_RUNTIME_DIR", sockets)
-    monkeypatch.setenv("TOWLINE_HOME", str(tmp_path / "towline"))
-    monkeypatch.delenv("TOWLINE_RUN", raising=False)
-    monkeypatch.chdir(tmp_path)
-    config = str(healthy_testbed.ssh_config)
-    definitions = [
-        ClusterDefinition(name=name, host=name, ssh_config=config, connections_per_minute=600)
-        for name in ("onprem", "cloud")
-    ]
-    for definition in definitions:
-        ClusterStore().add(definition)
-    yield healthy_testbed
-    for definition in definitions:
-        Connection(definition.destination()).close()
-    shutil.rmtree(sockets)
 
 
 @pytest.fixture

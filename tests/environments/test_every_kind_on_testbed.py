@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import parsl
-import pytest
 
 import towline
 from environments.conda_channel import CondaChannel
 from environments.index_server import Index, make_wheel
 from towline.clusters import ClusterStore, connect, load_facts
-from towline.clusters.on_testbed import defined
 from towline.environments import EnvironmentRequest, realise
 from towline.testbed import Testbed
 
 CLUSTERS = ("onprem", "cloud")
-
-
-@pytest.fixture
-def clusters(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, healthy_testbed: Testbed
-) -> Iterator[Testbed]:
-    """The testbed with both clusters defined in a TOWLINE_HOME of the test's own."""
-    sockets = tempfile.mkdtemp(prefix="tl-", dir="/tmp")
-    monkeypatch.setenv("TOWLINE_RUNTIME_DIR", sockets)
-    monkeypatch.setenv("TOWLINE_HOME", str(tmp_path / "towline"))
-    monkeypatch.delenv("TOWLINE_RUN", raising=False)
-    monkeypatch.chdir(tmp_path)
-    with defined(healthy_testbed):
-        yield healthy_testbed
-    shutil.rmtree(sockets)
 
 
 def one_that_exists(cluster: str) -> str:

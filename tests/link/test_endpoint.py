@@ -31,6 +31,9 @@ class Owner(EndpointOwner):
     def session_lost(self, reason):
         self.told.append(f"session lost: {reason}")
 
+    def address_behind(self, listener):
+        raise LookupError("an end that accepts dials nobody")
+
 
 class Ends:
     """An endpoint, and the other end of its carrier in the test's hands."""

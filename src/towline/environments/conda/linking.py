@@ -14,7 +14,7 @@ from towline.environments.conda.channels import (
     with_secrets,
     without_channel_secrets,
 )
-from towline.environments.conda.library import LibraryError, downloads_folder, run_worker
+from towline.environments.conda.rattler import LibraryError, downloads_folder, run_worker
 from towline.environments.conda.solver import Record
 from towline.errors import EnvironmentBuildFailed
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from towline.environments.cluster_side import Facts
-from towline.environments.conda.library import INSTALL
 from towline.environments.conda.pip_section import PipSection
+from towline.environments.conda.rattler import INSTALL
 from towline.environments.hashes import HashMemory
 from towline.environments.interpreter import Workspace
 from towline.environments.members import tree

@@ -26,11 +26,11 @@ from towline.environments.cluster_side import (
 from towline.environments.conda.building import build
 from towline.environments.conda.direct import direct_layer
 from towline.environments.conda.environment_file import EnvironmentFile, read_environment_file
-from towline.environments.conda.library import demand_library
 from towline.environments.conda.locking import Locked, Target, locked
 from towline.environments.conda.needs import wanted
 from towline.environments.conda.pip_install import local_digests, pip_platform
 from towline.environments.conda.platforms import subdir_of, virtual_packages
+from towline.environments.conda.rattler import demand_library
 from towline.environments.content import digest
 from towline.environments.environment import Environment
 from towline.environments.hashes import HashMemory

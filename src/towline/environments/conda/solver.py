@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from towline.environments.conda.channels import Channel, hushed, without_channel_secrets
-from towline.environments.conda.library import LibraryError, downloads_folder, run_worker
 from towline.environments.conda.platforms import Virtual
+from towline.environments.conda.rattler import LibraryError, downloads_folder, run_worker
 from towline.errors import EnvironmentBuildFailed
 
 SOLVE_SECONDS = 600

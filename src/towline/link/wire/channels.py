@@ -6,6 +6,7 @@ that were starved while their receiver kept up, out of one pool: memory stays bo
 number of channels.
 """
 
+from abc import ABC, abstractmethod
 from collections import deque
 from enum import Enum
 from typing import Callable, Deque, Dict, Tuple
@@ -106,28 +107,28 @@ class Channel:
         return self.state in (ChannelState.EOF_RECEIVED, ChannelState.CLOSED)
 
 
-class Sink:
+class Sink(ABC):
     """Where a ``Channels`` delivers; overridden by what owns the sockets."""
 
+    @abstractmethod
     def opened(self, channel: Channel, listener: int, peer: str) -> None:
         """Make a socket for a connection that ``listener`` accepted from address ``peer``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def deliver(self, channel: Channel, data: memoryview) -> int:
         """Take bytes in order; return how many were taken. The rest is kept as pending."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ended(self, channel: Channel) -> None:
         """All bytes were delivered and the other end sends no more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def credited(self, channel: Channel) -> None:
         """Read the socket again: the channel was out of credit and has some now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def closed(self, channel: Channel) -> None:
         """Both directions are over, or it was reset: close the socket."""
-        raise NotImplementedError
 
 
 class Channels:

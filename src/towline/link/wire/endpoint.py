@@ -2,6 +2,7 @@
 
 import socket
 import time
+from abc import ABC, abstractmethod
 from typing import Dict, Optional, Tuple
 
 from .carrier import Carrier, CarrierSettings, round_trip_seconds
@@ -22,21 +23,22 @@ ACK_SECONDS = 0.05
 """How long an acknowledgement may wait for frames to ride with."""
 
 
-class EndpointOwner:
+class EndpointOwner(ABC):
     """What the program around an endpoint does about its events."""
 
+    @abstractmethod
     def control(self, message: ControlMessage) -> None:
         """Act on a control message."""
-        raise NotImplementedError
 
+    @abstractmethod
     def carrier_lost(self, reason: str) -> None:
         """Learn that the carrier broke; the session lives on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def session_lost(self, reason: str) -> None:
         """Learn that the session cannot go on; all channels are closed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def address_behind(self, listener: int) -> Tuple[str, int]:
         """Return where to dial for a connection accepted on ``listener``.
 
@@ -44,7 +46,6 @@ class EndpointOwner:
             LookupError: when there is no such listener.
 
         """
-        raise NotImplementedError
 
 
 class Endpoint:
