@@ -24,9 +24,17 @@ Each names the thing, the cause and the next command, and carries the exit code 
     │   └── EnvironmentBuildFailed         a package cannot be built or sent
     ├── RunError                       6   a run: not found, lost, or something of it remains
     │   ├── RunNotFound
+    │   ├── RunFailed                      a run on a server did not succeed
     │   ├── InterchangeLost                Parsl's own process on the workspace died
     │   └── LeftoversRemain
-    └── TestbedError                   7   the machine cannot carry a testbed, or one failed to boot
+    ├── TestbedError                   7   the machine cannot carry a testbed, or one failed to boot
+    └── ServerError                    8   a Towline server, as a client sees it
+        ├── ServerUnreachable              nobody answers there, or it went away and stayed away
+        ├── ServerFailed                   it answered that it cannot: its own fault
+        ├── RequestRefused                 it answered that this cannot be done, and why
+        │   └── NotThere                       there is no such thing, or it is hidden from you
+        └── NotAuthorised              9   the API key is missing, wrong, expired or revoked
+            └── Forbidden                      the key is right, and may not do this
 
 A user's script that fails is not a TowlineError: the run ends with exit code 1.
 """
@@ -161,6 +169,14 @@ class RunNotFound(RunError):
     """There is no run with this number."""
 
 
+class RunFailed(RunError):
+    """A run on a server did not succeed; ``exit_code`` is the run's own."""
+
+    def __init__(self, thing: str, cause: str, next_step: str = "", exit_code: int = 1) -> None:
+        super().__init__(thing, cause, next_step)
+        self.exit_code = exit_code
+
+
 class InterchangeLost(RunError):
     """Parsl's interchange of an executor died; its tasks have failed."""
 
@@ -178,3 +194,35 @@ class TestbedError(TowlineError):
 
     __test__ = False  # not a pytest class
     exit_code = 7
+
+
+class ServerError(TowlineError):
+    """Something between a client and a Towline server; says nothing about its runs."""
+
+    exit_code = 8
+
+
+class ServerUnreachable(ServerError):
+    """Nobody answers at the server's address, or it went away and stayed away."""
+
+
+class ServerFailed(ServerError):
+    """The server answered that it cannot, by a fault of its own."""
+
+
+class RequestRefused(ServerError):
+    """The server answered that this cannot be done, and why."""
+
+
+class NotThere(RequestRefused):
+    """The server has no such thing, or hides it from this key."""
+
+
+class NotAuthorised(ServerError):
+    """The API key is missing, wrong, expired or revoked; the server itself is well."""
+
+    exit_code = 9
+
+
+class Forbidden(NotAuthorised):
+    """The API key is right, and may not do this."""
