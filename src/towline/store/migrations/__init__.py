@@ -1,0 +1,1 @@
+"""Alembic's folder: how the schema got from each version to the next."""
