@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from environments.index_server import Index, needed_by, stand_in_for_parsl, wheel_of_installed
 
-pytest_plugins = ["towline.testbed.pytest_plugin", "container_images"]
+pytest_plugins = ["towline.testbed.pytest_plugin", "container_images", "server_fixtures"]
 
 
 @pytest.fixture(scope="session")

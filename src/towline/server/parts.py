@@ -1,0 +1,16 @@
+"""What starts with the server and ends with it.
+
+A part is an asynchronous context manager: it puts what routes need onto the services, yields, and
+cleans up. Parts start in this order and end in the opposite one. Add yours as a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from towline.server.services import Services
+
+Part = Callable[[Services], AbstractAsyncContextManager[None]]
+
+PARTS: tuple[Part, ...] = ()
