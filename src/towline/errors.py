@@ -4,6 +4,9 @@ Each names the thing, the cause and the next command, and carries the exit code 
 
     TowlineError                       exit code
     ├── DefinitionError                2   the user's files or options: bad key, missing file
+    │   ├── InputsWrong                    what a workflow's form was given does not fit
+    │   ├── WorkflowNotFound               no workflow, or version of one, has this name
+    │   └── WorkflowExists                 the name is taken by another workflow
     ├── ReachError                     3   ours: the way to the cluster
     │   ├── HostUnreachable                no route, refused, timed out, name unknown
     │   ├── HostKeyUnknown                 never seen: show the fingerprint, say how to accept it
@@ -16,7 +19,9 @@ Each names the thing, the cause and the next command, and carries the exit code 
     │   └── LinkLost                       the link's state is gone; its workers are replaced
     ├── SiteError                      4   the site: its scheduler, quota, policy
     │   ├── SchedulerMissing               no sbatch where we looked
+    │   ├── CapacityMissing                no machines to be had just now; tried again later
     │   ├── SubmitRefused                  partition, walltime, account: the scheduler said no
+    │   ├── JobEnded                       walltime, memory, node lost: the scheduler ended it
     │   └── NoSpace                        quota or disk full on the cluster
     ├── EnvironmentFault               5   Python on the cluster
     │   ├── InterpreterMissing             no Python of this minor, and none can be sent
@@ -24,6 +29,7 @@ Each names the thing, the cause and the next command, and carries the exit code 
     │   └── EnvironmentBuildFailed         a package cannot be built or sent
     ├── RunError                       6   a run: not found, lost, or something of it remains
     │   ├── RunNotFound
+    │   ├── ClusterInUse                   runs use it, so it is not switched off or removed
     │   ├── RunFailed                      a run on a server did not succeed
     │   ├── InterchangeLost                Parsl's own process on the workspace died
     │   └── LeftoversRemain
@@ -40,6 +46,10 @@ A user's script that fails is not a TowlineError: the run ends with exit code 1.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 
 class TowlineError(Exception):
@@ -64,7 +74,7 @@ class TowlineError(Exception):
         text = f"{self.thing}: {self.cause}"
         return f"{text}\n  next: {self.next_step}" if self.next_step else text
 
-    def as_dict(self) -> dict[str, str | int]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the error as it is written to ``events.jsonl`` and printed by ``--json``."""
         return {
             "error": type(self).__name__,
@@ -79,6 +89,43 @@ class DefinitionError(TowlineError):
     """The user's own files or options are wrong; nothing was started."""
 
     exit_code = 2
+
+
+@dataclass(frozen=True)
+class InputProblem:
+    """One thing wrong with what a form was given.
+
+    ``path`` is where: ``("solver", "steps")``, or ``("cases", 2, "size")`` in a list; ``message``
+    fits behind it, as in ``must be at least 1, not 0``. No message quotes a secret.
+    """
+
+    path: tuple[str | int, ...]
+    message: str
+
+    def __str__(self) -> str:
+        where = ".".join(str(part) for part in self.path)
+        return f"{where} {self.message}" if where else self.message
+
+
+class InputsWrong(DefinitionError):
+    """What a workflow's form was given does not fit; ``problems`` has all that is wrong with it."""
+
+    def __init__(self, thing: str, problems: Sequence[InputProblem], next_step: str = "") -> None:
+        super().__init__(thing, "; ".join(str(problem) for problem in problems), next_step)
+        self.problems = tuple(problems)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the error with its problems, each by its path."""
+        problems = [{"path": list(p.path), "message": p.message} for p in self.problems]
+        return {**super().as_dict(), "problems": problems}
+
+
+class WorkflowNotFound(DefinitionError):
+    """No workflow, or version of one, has this name."""
+
+
+class WorkflowExists(DefinitionError):
+    """The name is taken by another workflow."""
 
 
 class ReachError(TowlineError):
@@ -133,8 +180,30 @@ class SchedulerMissing(SiteError):
     """The scheduler's commands are not on the controller's PATH."""
 
 
+class CapacityMissing(SiteError):
+    """The provider has no machines of this kind just now; worth another try later.
+
+    Args:
+        thing: as of every error.
+        cause: as of every error.
+        next_step: as of every error.
+        retry_seconds: when to try again.
+
+    """
+
+    def __init__(
+        self, thing: str, cause: str, next_step: str = "", *, retry_seconds: float = 600.0
+    ) -> None:
+        super().__init__(thing, cause, next_step)
+        self.retry_seconds = retry_seconds
+
+
 class SubmitRefused(SiteError):
     """The scheduler refused the job; its own words are the cause."""
+
+
+class JobEnded(SiteError):
+    """The scheduler ended a batch job before its program did: walltime, memory, a lost node."""
 
 
 class NoSpace(SiteError):
@@ -163,6 +232,10 @@ class RunError(TowlineError):
     """A run cannot be found, was lost, or could not be cleaned up."""
 
     exit_code = 6
+
+
+class ClusterInUse(RunError):
+    """Runs use the cluster: switching it off or removing it would break them."""
 
 
 class RunNotFound(RunError):

@@ -106,6 +106,10 @@ class OverSSH:
         """Return why no block of this executor will ever be submitted, when that is known."""
         return self._batch.refusal(self._executor_label)
 
+    def look_now(self) -> None:
+        """Have the scheduler asked at once."""
+        self._batch.look_now()
+
     @property
     def status_polling_interval(self) -> int:
         """Return how often Parsl may look: each round, as looking costs nothing."""
