@@ -37,6 +37,7 @@ Each names the thing, the cause and the next command, and carries the exit code 
     └── ServerError                    8   a Towline server, as a client sees it
         ├── ServerUnreachable              nobody answers there, or it went away and stayed away
         ├── ServerFailed                   it answered that it cannot: its own fault
+        ├── NotInTime                124   what was waited for took longer than it was given
         ├── RequestRefused                 it answered that this cannot be done, and why
         │   └── NotThere                       there is no such thing, or it is hidden from you
         └── NotAuthorised              9   the API key is missing, wrong, expired or revoked
@@ -281,6 +282,12 @@ class ServerUnreachable(ServerError):
 
 class ServerFailed(ServerError):
     """The server answered that it cannot, by a fault of its own."""
+
+
+class NotInTime(ServerError):
+    """What was waited for took longer than it was given; it goes on by itself."""
+
+    exit_code = 124
 
 
 class RequestRefused(ServerError):

@@ -30,7 +30,7 @@ def test_a_bad_name_is_refused_with_the_rule(name: str) -> None:
     [
         ({}, "host is missing"),
         ({"type": "local", "host": "h"}, "it has no host"),
-        ({"type": "slrum", "host": "h"}, "or 'local', not 'slrum'"),
+        ({"type": "slrum", "host": "h"}, "not 'slrum'; did you mean 'slurm'?"),
         ({"host": "-oProxyCommand=evil"}, "host must be a host name"),
         ({"host": "alice@h"}, "host must be a host name"),
         ({"host": "h", "user": "-l"}, "user must be one word"),

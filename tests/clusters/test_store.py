@@ -123,7 +123,7 @@ def test_a_key_with_no_near_word_is_refused_with_all_known_keys(store: ClusterSt
         ("host: login\nuser: 1000\n", 2, "user must be text (put it in quotes), not 1000"),
         ("host: login\nname: other\n", 2, "name is 'other', but the file's name says 'onprem'"),
         ("host: login\nuser: &x [*x]\n", 2, "user must be text"),
-        ("type: yes\nhost: h\n", 1, "or 'local', not True"),
+        ("type: yes\nhost: h\n", 1, "not True"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_line(

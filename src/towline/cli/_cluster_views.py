@@ -55,7 +55,7 @@ def as_json(
 
 def print_definition(path: Path, definition: ClusterDefinition) -> None:
     """Print the keys that the user has set."""
-    values = definition.model_dump(exclude_defaults=True, exclude={"name"})
+    values = definition.model_dump(exclude_defaults=True, exclude={"name", "type"})
     print_pairs({"cluster": definition.name, "file": path, "type": definition.type, **values})
 
 
@@ -145,6 +145,6 @@ def print_verdict(definition: ClusterDefinition, steps: list[CheckStep], *, deep
         typer.echo(f"{name}: not usable ({', '.join(failed)})")
         return
     look = f", {len(warned)} to look at" if warned else ""
-    try_more = definition.type in WITH_TEST_JOB and not deep
+    try_more = definition.scheduler in WITH_TEST_JOB and not deep
     more = f"; try a job: towline cluster check {name} --deep" if try_more else ""
     typer.echo(f"{name}: ready{look}{more}")

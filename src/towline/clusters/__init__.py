@@ -3,10 +3,13 @@
 from towline.clusters._ssh_config import host_aliases
 from towline.clusters._yaml_lines import LinedMapping, parse_mapping, read_mapping
 from towline.clusters.check_step import CheckStep, Status, exit_code
-from towline.clusters.definition import ClusterDefinition
+from towline.clusters.definition import ClusterDefinition, NodePrice
 from towline.clusters.doctor import WITH_TEST_JOB, examine
 from towline.clusters.facts import ClusterFacts, Partition
 from towline.clusters.facts_cache import forget_facts, load_facts, recall_facts
+from towline.clusters.memory import ClusterMemory
+from towline.clusters.observation import Observation
+from towline.clusters.power import Desired, PowerState
 from towline.clusters.probe import probe
 from towline.clusters.schedulers import SUBMIT_COMMANDS
 from towline.clusters.shell import LocalShell, Shell, connect
@@ -19,10 +22,15 @@ __all__ = [
     "CheckStep",
     "ClusterDefinition",
     "ClusterFacts",
+    "ClusterMemory",
     "ClusterStore",
+    "Desired",
     "LinedMapping",
     "LocalShell",
+    "NodePrice",
+    "Observation",
     "Partition",
+    "PowerState",
     "Shell",
     "SshHost",
     "Status",

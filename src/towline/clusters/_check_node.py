@@ -99,7 +99,7 @@ def job_script(visit: Visit, partition: str) -> str:
         port=str(visit.agent_port),
         python=visit.facts.agent_python(visit.definition.python) or "python3",
     )
-    kind = visit.definition.type
+    kind = visit.definition.scheduler or ""
     found = posixpath.dirname(visit.facts.tools.get(SUBMIT_COMMANDS[kind], ""))
     path = f"PATH=$PATH:{shlex.quote(found)}\n" if found else ""
     settings = visit.facts.scheduler_settings.items()

@@ -32,7 +32,7 @@ STATE = {
 
 def look_at_scheduler(visit: Visit) -> Finding:
     """Check that the scheduler's commands are there and that its daemon answers."""
-    facts, kind = visit.facts, visit.definition.type
+    facts, kind = visit.facts, visit.definition.scheduler or ""
     name = PROPER_NAMES[kind]
     missing = [command for command in NEEDED_COMMANDS[kind] if command not in facts.tools]
     if missing:
@@ -88,13 +88,14 @@ def look_at_scheduler(visit: Visit) -> Finding:
 def look_at_partitions(visit: Visit) -> Finding:
     """Check that there are partitions, the wanted ones among them, and that they start jobs."""
     facts, wanted = visit.facts, visit.definition.partitions
-    if not facts.partitions and visit.definition.type not in ASKS:
+    scheduler = visit.definition.scheduler or ""
+    if not facts.partitions and scheduler not in ASKS:
         return Finding("not asked of this scheduler; jobs name their queue with `partition`")
     if not facts.partitions:
         raise SiteError(
             visit.thing,
             f"the scheduler shows user {facts.user} no partition",
-            f"ask the site for access, or check '{ASKS[visit.definition.type]}' on the controller",
+            f"ask the site for access, or check '{ASKS[scheduler]}' on the controller",
         )
     names = [part.name for part in facts.partitions]
     known = ", ".join(names)

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from towline.clusters._yaml_lines import LinedMapping
+from towline.clusters.definition import WRONG_TYPE
 from towline.errors import DefinitionError
 
 _EXPECTED = {
@@ -56,6 +57,9 @@ def _complaint(item: Any, model: type[BaseModel]) -> str:
         return f"unknown key '{key}'{hint}"
     if item["type"] == "value_error":
         words = str(item["ctx"]["error"])
+    elif item["type"] == WRONG_TYPE:
+        words, *more = item["msg"].split("; ", 1)
+        return "; ".join([f"type {words}, not {item['input']!r}", *more])
     elif item["type"] == "literal_error":
         words = f"must be {item['ctx']['expected']}"
     else:

@@ -27,13 +27,13 @@ def read_pbs_queues(
         default: name of the queue of jobs that name none.
 
     """
-    there = _blocks(nodes)
+    there = attributes(nodes)
     up = [node for node in there.values() if not AWAY.search(node.get("state", ""))]
     cpus = [number for node in up if (number := _number(node, "resources_available.ncpus", "np"))]
     memory = [_mebibytes(node.get("resources_available.mem", "")) for node in up]
     gpus = max((_number(node, "resources_available.ngpus", "gpus") for node in up), default=0)
     found = []
-    for name, facts in _blocks(queues, "Queue:").items():
+    for name, facts in attributes(queues, "Queue:").items():
         most = facts.get("resources_max.nodect", "")
         found.append(
             Partition(
@@ -69,7 +69,7 @@ def _state(facts: Mapping[str, str]) -> str:
     return "up" if facts.get("started", "True") in YES else "starts no jobs (not started)"
 
 
-def _blocks(lines: Iterable[str], mark: str = "") -> dict[str, dict[str, str]]:
+def attributes(lines: Iterable[str], mark: str = "") -> dict[str, dict[str, str]]:
     """Return the attributes of each thing; its name stands at the beginning of a line."""
     found: dict[str, dict[str, str]] = {}
     current: dict[str, str] = {}

@@ -10,7 +10,7 @@ from towline.clusters.facts import Partition
 POOL = "pool"
 """HTCondor has no queues: its machines are one partition of this name."""
 
-_NO_JOBS = frozenset("uEdDsSCco")
+NO_JOBS = frozenset("uEdDsSCco")
 """Letters of a Grid Engine queue's state with which it starts no job; ``a`` is: busy."""
 
 
@@ -37,7 +37,7 @@ def _queue(
 ) -> Partition:
     slots = [int(columns[2].rpartition("/")[2]) for columns in instances]
     states = [columns[5] if len(columns) > 5 else "" for columns in instances]
-    able = sum(not _NO_JOBS & set(state) for state in states)
+    able = sum(not NO_JOBS & set(state) for state in states)
     return Partition(
         name=name,
         default=default,

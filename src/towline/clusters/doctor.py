@@ -90,10 +90,11 @@ def examine(
 
     """
     visit = Visit(definition, shell or connect(definition), partition, account)
+    kind = definition.scheduler or ("local" if definition.here else "ssh")
     broken: set[str] = set()
     with visit.ending:
         for step in STEPS:
-            if definition.type not in step.types or (step.deep and not deep):
+            if kind not in step.types or (step.deep and not deep):
                 continue
             blockers = [need for need in step.needs if need in broken]
             if blockers:

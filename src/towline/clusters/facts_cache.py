@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SerializeAsAny, ValidationError
 
 from towline import folders
 from towline.clusters.definition import ClusterDefinition
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _Remembered(BaseModel):
-    definition: ClusterDefinition
+    definition: SerializeAsAny[ClusterDefinition]
     facts: ClusterFacts
 
 

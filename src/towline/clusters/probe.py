@@ -57,7 +57,7 @@ def probe(shell: Shell, definition: ClusterDefinition) -> ClusterFacts:
 def probe_script(definition: ClusterDefinition) -> str:
     """Return the POSIX sh script that looks at this cluster."""
     script = resources.files("towline.clusters").joinpath("probe.sh").read_text(encoding="utf-8")
-    wanted = definition.type if definition.type in SUBMIT_COMMANDS else ""
+    wanted = definition.scheduler or ""
     settings = {
         "root": definition.root,
         "scheduler": wanted,
@@ -111,8 +111,8 @@ def read_answer(text: str, definition: ClusterDefinition) -> ClusterFacts:
         noexec=first(answer, "noexec") == "yes",
         pythons=pythons,
         tools=tools,
-        scheduler=_scheduler(tools, pbs or definition.type),
-        scheduler_version=pbs_version or first(answer, f"{definition.type}_version"),
+        scheduler=_scheduler(tools, pbs or definition.scheduler),
+        scheduler_version=pbs_version or first(answer, f"{definition.scheduler}_version"),
         scheduler_settings=dict(_pair(line) for line in answer["setting"]),
         parallel_environments=tuple(answer["parallel"]),
         accounting=first(answer, "!sacct") == "0",
@@ -146,9 +146,9 @@ def _partitions(answer: Answer) -> tuple[Partition, ...]:
     return ()
 
 
-def _scheduler(tools: dict[str, str], stated: str) -> str | None:
+def _scheduler(tools: dict[str, str], stated: str | None) -> str | None:
     """Return the stated scheduler where its command is, else the one whose commands are."""
-    if SUBMIT_COMMANDS.get(stated) in tools:
+    if stated is not None and SUBMIT_COMMANDS.get(stated) in tools:
         return stated
     if "sbatch" in tools:
         return "slurm"
@@ -183,7 +183,7 @@ def _own_addresses(answer: Answer) -> list[str]:
 def _address(answer: Answer, definition: ClusterDefinition) -> _node_address.Choice:
     if definition.address:
         return _node_address.Choice(definition.address, "the definition says so")
-    if definition.type not in SUBMIT_COMMANDS:
+    if definition.scheduler is None:
         return _node_address.Choice("127.0.0.1", "workers run on the controller itself")
     ssh_connection = first(answer, "ssh_connection").split()
     return _node_address.choose(

@@ -102,7 +102,7 @@ def _text(data: bytes) -> str:
 
 def connect(definition: ClusterDefinition) -> Shell:
     """Return the way to a cluster's controller; nothing is opened yet."""
-    if definition.type == "local":
+    if definition.here:
         return LocalShell(definition.name)
     from towline.ssh import Connection
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -13,6 +15,7 @@ from towline.clusters._complaints import definition_error, suggestion
 from towline.clusters._spelling import NAME
 from towline.clusters._yaml_lines import parse_mapping, read_mapping
 from towline.clusters.definition import ClusterDefinition
+from towline.clusters.types import UnknownType, type_named
 from towline.errors import DefinitionError
 
 
@@ -56,7 +59,7 @@ class ClusterStore:
         try:
             return ClusterDefinition.model_validate({"name": name, **read.values})
         except ValidationError as error:
-            raise definition_error(error, read, ClusterDefinition) from error
+            raise definition_error(error, read, _form_of(read.values)) from error
 
     def add(self, definition: ClusterDefinition, *, replace: bool = False) -> Path:
         """Write a definition and return its file.
@@ -122,14 +125,20 @@ def define(name: str, **values: object) -> ClusterDefinition:
         NAME.check(name)
         return ClusterDefinition.model_validate({"name": name, **values})
     except ValidationError as error:
-        wrong = definition_error(error, parse_mapping("", Path(name)), ClusterDefinition)
+        wrong = definition_error(error, parse_mapping("", Path(name)), _form_of(values))
         raise DefinitionError(f"cluster {name}", wrong.cause) from error
     except ValueError as error:
         raise DefinitionError(f"cluster {name}", str(error)) from error
 
 
+def _form_of(values: Mapping[str, object]) -> type[ClusterDefinition]:
+    with contextlib.suppress(UnknownType):
+        return type_named(values.get("type", "slurm")).form
+    return ClusterDefinition
+
+
 def render(definition: ClusterDefinition) -> str:
     """Return a definition as the text of its file: only what differs from the defaults."""
-    values = definition.model_dump(exclude_defaults=True, exclude={"name"})
+    values = definition.model_dump(exclude_defaults=True, exclude={"name", "type"})
     text = yaml.safe_dump({"type": definition.type, **values}, sort_keys=False, allow_unicode=True)
     return f"# Cluster {definition.name}. Check it: towline cluster check {definition.name}\n{text}"

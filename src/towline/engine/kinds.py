@@ -6,10 +6,6 @@ from towline.clusters import SUBMIT_COMMANDS, ClusterDefinition
 from towline.engine.definitions import ExecutorDefinition
 from towline.errors import DefinitionError
 
-_BY_TYPE = {**{name: name for name in SUBMIT_COMMANDS}, "ssh": "controller", "local": "local"}
-"""Type of a cluster -> where its workers run unless the definition says otherwise."""
-
-
 def provider_kind(wanted: ExecutorDefinition, cluster: ClusterDefinition) -> str:
     """Return what the definition says, or what the cluster's type implies.
 
@@ -17,9 +13,10 @@ def provider_kind(wanted: ExecutorDefinition, cluster: ClusterDefinition) -> str
         DefinitionError: this machine is asked for what only a cluster has, or the reverse.
 
     """
-    kind = _BY_TYPE[cluster.type] if wanted.provider == "auto" else wanted.provider
-    other = kind in SUBMIT_COMMANDS and kind != cluster.type
-    if other or (kind == "local") != (cluster.type == "local"):
+    implied = cluster.scheduler or ("local" if cluster.here else "controller")
+    kind = implied if wanted.provider == "auto" else wanted.provider
+    other = kind in SUBMIT_COMMANDS and kind != cluster.scheduler
+    if other or (kind == "local") != cluster.here:
         raise DefinitionError(
             f"executor on cluster {cluster.name}",
             f"provider {kind} does not go with a cluster of type {cluster.type}",

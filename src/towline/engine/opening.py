@@ -82,7 +82,7 @@ def _prepare(
         site.start_link(pythons[0])
     for label, wanted in executors.items():
         site.admit(label, Tenant(wanted, environments[label]))
-        if wanted.preflight == "compute" and site.definition.type == "slurm":
+        if wanted.preflight == "compute" and site.definition.scheduler == "slurm":
             site.try_on_node(label)
 
 

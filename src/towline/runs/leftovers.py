@@ -92,7 +92,7 @@ def sites_of(folders: Iterable[RunFolder]) -> list[Site]:
             else:
                 stated = entry.facts["definition"]
                 definitions[entry.cluster] = ClusterDefinition.model_validate(stated)
-    remote = (d for _, d in sorted(definitions.items()) if d.type != "local")
+    remote = (d for _, d in sorted(definitions.items()) if not d.here)
     return [_SshSite(definition) for definition in remote]
 
 
