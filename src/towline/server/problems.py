@@ -124,7 +124,9 @@ def kebab(name: str) -> str:
 def from_error(error: errors.TowlineError) -> ProblemError:
     """Return the problem that says what a `TowlineError` says."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-    fields = [(p.path, p.message) for p in getattr(error, "problems", ())]
+    fields = [
+        (".".join(str(part) for part in p.path), p.message) for p in getattr(error, "problems", ())
+    ]
     return ProblemError(
         status,
         kebab(type(error).__name__),
@@ -150,7 +152,7 @@ def from_validation(error: RequestValidationError) -> ProblemError:
 
 
 def _path(location: Sequence[int | str]) -> str:
-    """Return a place in a request; the body's fields by themselves, others after what holds them."""
+    """Return where in a request: a field of the body by itself, others after what holds them."""
     parts = [str(part) for part in location]
     if parts and parts[0] == "body":
         parts = parts[1:]

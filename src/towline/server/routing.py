@@ -17,6 +17,8 @@ from towline.server.access.rules import Rule
 from towline.server.problems import problems
 
 PREFIX = "/api/v1"
+MAX_BODY_BYTES = 1 << 20
+"""Of a request, where its route does not say otherwise (``max_body_size=``)."""
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 _Handle = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -73,6 +75,7 @@ class Router(APIRouter):
     def __init__(
         self, *, prefix: str = "", tags: list[str], below: str = PREFIX, **rest: Any
     ) -> None:
+        rest.setdefault("max_body_size", MAX_BODY_BYTES)
         super().__init__(prefix=below + prefix, tags=list(tags), **rest)
 
     def api_route(self, path: str, **rest: Any) -> Callable[[_Handler], _Handler]:

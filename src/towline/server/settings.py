@@ -79,6 +79,18 @@ class Settings:
         return self.tls_cert is not None
 
     @property
+    def address(self) -> str:
+        """Return how browsers reach this server, without a path."""
+        if self.origins:
+            return self.origins[0].rstrip("/")
+        scheme = "https" if self.https else "http"
+        wide = self.loopback or self.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+        name = "localhost" if wide else self.host
+        return (
+            f"{scheme}://[{name}]:{self.port}" if ":" in name else f"{scheme}://{name}:{self.port}"
+        )
+
+    @property
     def database_url(self) -> str | Path:
         """Return what `Store` is given."""
         return self.database or self.folder / "towline.db"

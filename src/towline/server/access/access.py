@@ -17,6 +17,8 @@ from towline.server.access.caller import Caller
 from towline.server.access.cookies import cookie_in, cookie_name
 from towline.server.access.directory import Directory
 from towline.server.access.keys import LOCAL_ID, digest_of, key_id_of, key_in, make_key
+from towline.server.access.local_key import local_key_file
+from towline.server.access.logins import Logins
 from towline.server.access.principal import Principal
 from towline.server.problems import ProblemError, problem
 from towline.server.settings import Settings
@@ -39,6 +41,7 @@ class Access:
         self.directory = Directory(store)
         self.local_key = make_key(LOCAL_ID)
         """Of the user who runs the server; new at each start."""
+        self.logins = Logins(self.directory, settings.login_days)
         self._cookie_name = cookie_name(settings)
         self._known: dict[str, tuple[Caller, datetime | None, str | None]] = {}
         self._known_version = 0
@@ -51,7 +54,8 @@ class Access:
         await self._be_there_for_myself()
         writing = asyncio.create_task(self._write_last_used())
         try:
-            yield
+            with local_key_file(self.settings.folder, self.local_key.text):
+                yield
         finally:
             writing.cancel()
             with contextlib.suppress(asyncio.CancelledError):

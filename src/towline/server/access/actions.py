@@ -81,6 +81,7 @@ class Action(str, Enum):
     KEY_READ = "key.read"
     KEY_CREATE = "key.create"
     KEY_REVOKE = "key.revoke"
+    LOGIN_LINK = "login.link"
     PASSWORD_CHANGE = "password.change"  # noqa: S105 - an action's name
     GRANT_READ = "grant.read"
     GRANT_EDIT = "grant.edit"
@@ -132,6 +133,7 @@ NEEDS: dict[Action, Need] = {
     Action.KEY_READ: Need(Scope.READ, Role.VIEWER),
     Action.KEY_CREATE: Need(Scope.ADMIN, Role.VIEWER),
     Action.KEY_REVOKE: Need(Scope.ADMIN, Role.VIEWER),
+    Action.LOGIN_LINK: Need(Scope.ADMIN, Role.VIEWER),
     Action.PASSWORD_CHANGE: Need(Scope.ADMIN, Role.VIEWER),
     Action.GRANT_READ: Need(Scope.READ, Role.USER),
     Action.GRANT_EDIT: Need(Scope.ADMIN, Role.USER),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import delete, select
 
@@ -64,9 +64,18 @@ class Directory:
         )
 
     async def save(self, row: _Row) -> _Row:
-        """Write a user, key, log-in or grant, new or changed."""
+        """Write a new user, key, log-in or grant."""
         async with self._store.writing() as session:
             row = await session.merge(row)
+        self._remember(row)
+        return row
+
+    async def change(self, row: _Row, **values: Any) -> _Row:
+        """Write new values of a row; memory has them once the store does."""
+        async with self._store.writing() as session:
+            row = await session.merge(row)
+            for name, value in values.items():
+                setattr(row, name, value)
         self._remember(row)
         return row
 
