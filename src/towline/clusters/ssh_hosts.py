@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from towline.clusters._spelling import NAME
+from towline.clusters.spelling import NAME
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from towline import folders
 from towline.clusters._complaints import definition_error, suggestion
-from towline.clusters._spelling import NAME
 from towline.clusters._yaml_lines import parse_mapping, read_mapping
 from towline.clusters.definition import ClusterDefinition
+from towline.clusters.spelling import NAME
 from towline.clusters.types import UnknownType, type_named
 from towline.errors import DefinitionError
 

@@ -11,6 +11,7 @@ from towline.testbed import command_faults, mounts
 from towline.testbed.command_faults import WRAPPED_COMMANDS, CommandFault
 from towline.testbed.idleness import QUESTIONS
 from towline.testbed.network import Network
+from towline.testbed.power import PowerSwitch
 from towline.testbed.relay_process import RelayProcess
 from towline.testbed.simulated_host import SimulatedHost
 from towline.testbed.spec import Cluster
@@ -50,6 +51,7 @@ class ClusterCare:
         self._relay = relay
         self._homes = homes
         self._faults_folder = faults_folder
+        self._power = PowerSwitch(self._hosts, self.wait_until_idle)
         self._frozen = self._cut = self._full = False
         self._round_trip = 0.0
         self._faults: dict[str, dict[str, Any]] = {}
@@ -67,6 +69,7 @@ class ClusterCare:
             "fault_command": self.fault_command,
             "heal_command": self.heal_command,
             "connections": self.connections,
+            **self._power.actions(),
         }
 
     def status(self) -> dict[str, Any]:
@@ -77,6 +80,7 @@ class ClusterCare:
             "round_trip_ms": self._round_trip,
             "disk_full": self._full,
             "command_faults": dict(self._faults),
+            "power": self._power.power()["state"],
             "connections": self.connections(),
         }
 

@@ -57,6 +57,7 @@ class Cluster:
         accounting: run MariaDB and slurmdbd on the controller.
         scheduler: which one.
         in_tree: its hosts are Debian 13's, in a root tree of their own; else this machine's.
+        starts_off: its hosts get no power before somebody switches the cluster on.
 
     """
 
@@ -70,6 +71,7 @@ class Cluster:
     accounting: bool = False
     scheduler: SchedulerName = "slurm"
     in_tree: bool = False
+    starts_off: bool = False
 
     controller_lan_address = f"{LAN_OF_EVERY_CLUSTER}.1"
 
@@ -185,7 +187,18 @@ SLURM24 = Cluster(
     in_tree=True,
 )
 
-CLUSTERS = {cluster.name: cluster for cluster in (ONPREM, CLOUD, SGE, CONDOR, SLURM24)}
+ELASTIC = Cluster(
+    name="elastic",
+    position=5,
+    users=(User("eve", 7001), User("other", 7002)),
+    nodes=(
+        Node("elastic-n1", f"{LAN_OF_EVERY_CLUSTER}.11"),
+        Node("elastic-n2", f"{LAN_OF_EVERY_CLUSTER}.12", gpus=1),
+    ),
+    starts_off=True,
+)
+
+CLUSTERS = {cluster.name: cluster for cluster in (ONPREM, CLOUD, SGE, CONDOR, SLURM24, ELASTIC)}
 USUAL_CLUSTERS = (ONPREM.name, CLOUD.name)
 
 

@@ -77,12 +77,15 @@ class Supervisor:
                 homes=homes[cluster.name],
                 faults_folder=disks.faults_folder(cluster),
             )
-        say("booting " + ", ".join(self._hosts))
-        for host in self._hosts.values():
-            host.start()
-        _for_all(list(self._clusters.values()), ClusterCare.wait_until_idle)
-        self._hosts[self._spec.gate.name].wait_booted()
-        for cluster in self._spec.clusters:
+        on = [cluster for cluster in self._spec.clusters if not cluster.starts_off]
+        gate = self._spec.gate.name
+        booting = [gate, *(name for c in on for name in (c.controller, *(n.name for n in c.nodes)))]
+        say("booting " + ", ".join(name for name in self._hosts if name in booting))
+        for name in booting:
+            self._hosts[name].start()
+        _for_all([self._clusters[cluster.name] for cluster in on], ClusterCare.wait_until_idle)
+        self._hosts[gate].wait_booted()
+        for cluster in on:
             disks.keep_prepared_database(cluster)
         self._boot_seconds = round(time.monotonic() - started, 2)
 

@@ -57,8 +57,9 @@ class Testbed:
             0.3 to 1 second and 100 MB of memory; the first time on a machine 3 seconds more.
         die_with_parent: end with this process, even by ``kill -9``.
         end_with: end with the process of this number instead.
-        clusters: of ``onprem``, ``cloud``, ``sge`` (Grid Engine), ``condor`` (HTCondor) and
-            ``slurm24`` (Slurm 24.11); the last three need a root tree, which is made once.
+        clusters: of ``onprem``, ``cloud``, ``sge`` (Grid Engine), ``condor`` (HTCondor),
+            ``slurm24`` (Slurm 24.11) and ``elastic`` (Slurm; off until ``power_on``); ``sge``,
+            ``condor`` and ``slurm24`` need a root tree, which is made once.
         progress: told what is done next while booting.
 
     """
@@ -337,6 +338,29 @@ class Testbed:
     def heal(self) -> None:
         """Undo all faults, give every host power, cancel all jobs, wait until nodes are idle."""
         self._ask("heal")
+
+    # --- the power of whole clusters ----------------------------------------------------------
+
+    def power(self, cluster: str) -> dict[str, Any]:
+        """Return ``state`` (off, starting, on, failed), ``trouble``, ``starts``, ``nodes``."""
+        return dict(self._ask("power", cluster=cluster))
+
+    def power_on(self, cluster: str) -> dict[str, Any]:
+        """Begin to boot all hosts of a cluster and return as ``power``.
+
+        With the key ``refused`` when there is no capacity; then nothing was started.
+        """
+        return dict(self._ask("power_on", cluster=cluster))
+
+    def power_off(self, cluster: str) -> dict[str, Any]:
+        """Take the power from all hosts of a cluster; return when no process of it is left."""
+        return dict(self._ask("power_off", cluster=cluster))
+
+    def set_power(
+        self, cluster: str, *, boot_seconds: float | None = None, refusals: int | None = None
+    ) -> None:
+        """Set how long a start takes at least, and how many starts from now find no capacity."""
+        self._ask("set_power", cluster=cluster, boot_seconds=boot_seconds, refusals=refusals)
 
     def connections(self, cluster: str) -> dict[str, int]:
         """Return the SSH connections to a cluster: ``open`` now, ``accepted`` since the boot."""
