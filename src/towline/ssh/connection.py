@@ -12,6 +12,7 @@ from pathlib import Path
 
 from towline.errors import CommandTimedOut, HostUnreachable, ReachError
 from towline.ssh import fetch, push
+from towline.ssh.askpass import Ask
 from towline.ssh.destination import Destination
 from towline.ssh.forward import forwarded
 from towline.ssh.master import Master, Report
@@ -31,6 +32,8 @@ SESSIONS_AT_ONCE = 6
 """Sessions that one process uses of a connection at a time; a usual server allows ten."""
 LOGIN_PERSIST_SECONDS = 8 * 3600
 """How long a connection that a person had to log in for stays after its last use."""
+LOGIN_SECONDS = 110.0
+"""How long a person may take to answer; a server's usual LoginGraceTime is 120."""
 PROBE_SECONDS = 10.0
 """How long a connection may take for a trivial answer before it counts as half-dead."""
 _OPEN_SECONDS = 30.0
@@ -113,6 +116,32 @@ class Connection:
 
         """
         self._master.login(persist_seconds)
+
+    def login_asking(
+        self,
+        ask: Ask,
+        *,
+        persist_seconds: int = LOGIN_PERSIST_SECONDS,
+        seconds: float = LOGIN_SECONDS,
+    ) -> None:
+        """Open the shared connection; what ssh asks is answered by ``ask``, in this thread.
+
+        It is called with ssh's own words: whether an unknown host's key (with its fingerprint) is
+        the right one, a password, a passphrase, a one-time code; and again when an answer was
+        refused. What it returns reaches ssh through memory and a private socket only.
+
+        Args:
+            ask: returns what a person typed, or None when nobody did: the log-in ends.
+            persist_seconds: how long the connection stays after its last use.
+            seconds: for everything; a usual server hangs up after 120.
+
+        Raises:
+            LoginNeeded: nobody answered, or somebody else is logging in.
+            LoginRefused: the answers were wrong.
+            ReachError: any other error of :meth:`open`.
+
+        """
+        self._master.login_asking(ask, persist_seconds, seconds)
 
     def close(self) -> None:
         """End the shared connection for everybody, with all that runs over it."""

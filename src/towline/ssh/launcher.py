@@ -10,9 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from towline.errors import DefinitionError, HostKeyUnknown, HostUnreachable
+from towline.errors import DefinitionError, HostKeyUnknown, HostUnreachable, LoginNeeded
 from towline.folders import runtime_folder
 from towline.ssh import mux
+from towline.ssh.askpass import Ask, run_asking
 from towline.ssh.config import included_files, render_config
 from towline.ssh.destination import Destination
 from towline.ssh.processes import end_masters
@@ -59,6 +60,37 @@ def login_master(destination: Destination, socket: Path, persist_seconds: int) -
     except FileNotFoundError:
         raise _no_ssh_client() from None
     return mux.master_pid(socket, _ANSWER_SECONDS) if code == 0 else None
+
+
+def prompted_master(
+    destination: Destination, socket: Path, persist_seconds: int, ask: Ask, seconds: float
+) -> int | Refusal:
+    """Start the shared connection; whatever ssh asks, ``ask`` answers.
+
+    Returns the master's pid, or why there is none.
+    """
+    command = _master(destination, socket, persist_seconds, interactive=True)
+    typed = False
+
+    def noting(prompt: str) -> str | None:
+        nonlocal typed
+        answer = ask(prompt)
+        typed = typed or answer is not None
+        return answer
+
+    try:
+        code, words = run_asking(command, noting, seconds)
+    except FileNotFoundError:
+        raise _no_ssh_client() from None
+    if code == 0 and (pid := mux.master_pid(socket, _ANSWER_SECONDS)):
+        return pid
+    end_masters(socket)
+    if code is None:
+        return Refusal(LoginNeeded, "nobody answered what the host asked, within its time")
+    refusal = read_refusal(words)
+    if typed and refusal.kind is LoginNeeded:
+        return Refusal(LoginNeeded, "the host did not accept what was typed")
+    return refusal
 
 
 def _ask_why(destination: Destination, socket: Path, seconds: float) -> Refusal | None:

@@ -15,10 +15,11 @@ from typing import Any
 from towline.errors import DefinitionError, HostUnreachable, LoginNeeded, ReachError
 from towline.folders import runtime_folder
 from towline.ssh import attempts, mux
+from towline.ssh.askpass import Ask
 from towline.ssh.attempts import Failure
 from towline.ssh.destination import Destination
 from towline.ssh.explain import explain, login_command
-from towline.ssh.launcher import login_master, start_master
+from towline.ssh.launcher import login_master, prompted_master, start_master
 from towline.ssh.locking import LockBusy, exclusive
 from towline.ssh.processes import end_masters
 from towline.ssh.refusal import Refusal
@@ -138,6 +139,21 @@ class Master:
                 raise self._not_logged_in("a log-in needs a terminal") from None
             if pid is None:
                 raise self._not_logged_in("ssh has said above why the log-in failed")
+            attempts.save(self._record, record.succeeded())
+
+    def login_asking(self, ask: Ask, persist_seconds: int, seconds: float) -> None:
+        """Let a person answer by other ways; see :meth:`Connection.login_asking`."""
+        with self._locked(_LOGGING_IN, _LOCK_SECONDS):
+            if self._alive_or_cleared():
+                return
+            record = attempts.load(self._record)
+            if pause := record.budget_wait(time.time(), self.destination.connections_per_minute):
+                raise self._over_budget(pause)
+            record = record.starting(time.time())
+            attempts.save(self._record, record)
+            outcome = prompted_master(self.destination, self.socket, persist_seconds, ask, seconds)
+            if isinstance(outcome, Refusal):
+                raise explain(outcome, self.destination)
             attempts.save(self._record, record.succeeded())
 
     def close(self) -> None:
