@@ -37,6 +37,8 @@ Each names the thing, the cause and the next command, and carries the exit code 
     └── ServerError                    8   a Towline server, as a client sees it
         ├── ServerUnreachable              nobody answers there, or it went away and stayed away
         ├── ServerFailed                   it answered that it cannot: its own fault
+        ├── ServerRunning                  another one works on the same data
+        ├── ServerNotStarted               it ended before it was ready
         ├── NotInTime                124   what was waited for took longer than it was given
         ├── RequestRefused                 it answered that this cannot be done, and why
         │   └── NotThere                       there is no such thing, or it is hidden from you
@@ -282,6 +284,14 @@ class ServerUnreachable(ServerError):
 
 class ServerFailed(ServerError):
     """The server answered that it cannot, by a fault of its own."""
+
+
+class ServerRunning(ServerError):
+    """Another server works on the same data; two would undo each other's work."""
+
+
+class ServerNotStarted(ServerError):
+    """A server ended, or was silent for too long, before it was ready."""
 
 
 class NotInTime(ServerError):
