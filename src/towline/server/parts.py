@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+from towline.server.run_services import run_services
 from towline.server.services import Services
 
 Part = Callable[[Services], AbstractAsyncContextManager[None]]
 
-PARTS: tuple[Part, ...] = ()
+PARTS: tuple[Part, ...] = (run_services,)

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
-from towline.server.api import about, audit, grants, health, keys, login, me, users
+from towline.server.api import (
+    about,
+    audit,
+    events,
+    grants,
+    health,
+    keys,
+    login,
+    me,
+    run_events,
+    run_files,
+    run_logs,
+    run_tasks,
+    runs,
+    users,
+)
 from towline.server.routing import Router
 
 ROUTERS: tuple[Router, ...] = (
     health.router,
+    runs.router,
+    run_logs.router,
+    run_events.router,
+    run_tasks.router,
+    run_files.router,
+    events.router,
     about.pages,
     about.router,
     login.pages,

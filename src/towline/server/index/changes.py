@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
@@ -75,7 +74,7 @@ class ChangeHub:
 
     def __init__(self) -> None:
         self._epoch = os.urandom(4).hex()  # numbers begin anew with each server
-        self._numbers = itertools.count(1)
+        self._last = 0
         self._recent: deque[Change] = deque(maxlen=KEPT)
         self._subscriptions: set[Subscription] = set()
 
@@ -97,7 +96,8 @@ class ChangeHub:
             subject: what the rights of a listener are checked on.
 
         """
-        change = Change(next(self._numbers), kind, name, gone, data, subject)
+        self._last += 1
+        change = Change(self._last, kind, name, gone, data, subject)
         self._recent.append(change)
         for subscription in self._subscriptions:
             subscription.put(change)
@@ -109,6 +109,10 @@ class ChangeHub:
     def id_of(self, change: Change) -> str:
         """Return the text by which a listener names the last change it has seen."""
         return f"{self._epoch}-{change.sequence}"
+
+    def latest_id(self) -> str:
+        """Return the id of the last change there was."""
+        return f"{self._epoch}-{self._last}"
 
     async def listen(
         self, after: str | None, may: Callable[[Change], bool]

@@ -66,13 +66,14 @@ class IndexedRun:
             "final": self.final,
             "owner": self.owner,
             "title": self.title,
-            "workflow": self.workflow,
-            "version": self.version,
+            "workflow": None
+            if self.workflow is None
+            else {"name": self.workflow, "version": self.version},
             "script": self.script,
             "arguments": list(self.arguments),
             "created": iso(self.created),
             "ended": iso(self.ended),
-            "duration_seconds": self.seconds,
+            "seconds": self.seconds,
             "clusters": list(self.clusters),
             "tasks": {"done": self.done, "failed": self.failed, "total": self.total},
             "exit_code": self.exit_code,

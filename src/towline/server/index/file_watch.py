@@ -50,10 +50,11 @@ class WatchedFile:
 
         ``last``: nothing more will be written, so do not rely on what the last look has seen.
         """
-        if data := self.kept(offset, limit):
-            return data
-        if self.exists and offset >= self.size and not last:
-            return b""
+        if not last:
+            if data := self.kept(offset, limit):
+                return data
+            if self.exists and offset >= self.size:
+                return b""
         return await anyio.to_thread.run_sync(_read, self.path, offset, limit)
 
 

@@ -96,14 +96,11 @@ class RunIndex:
     def __len__(self) -> int:
         return len(self._runs)
 
-    def newest_first(self) -> Iterator[IndexedRun]:
-        """Yield all runs, the newest first."""
-        return (self._runs[number] for number in reversed(self._numbers))
-
-    def newest_before(self, number: int) -> Iterator[IndexedRun]:
-        """Yield the runs below a number, the newest first."""
-        at = bisect.bisect_left(self._numbers, number)
-        return (self._runs[self._numbers[place]] for place in range(at - 1, -1, -1))
+    def newest_first(self, below: int | None = None) -> Iterator[IndexedRun]:
+        """Yield all runs, or those below a number, the newest first."""
+        numbers = self._numbers
+        end = len(numbers) if below is None else bisect.bisect_left(numbers, below)
+        return (self._runs[numbers[at]] for at in range(end - 1, -1, -1))
 
     def created_since(self, moment: float) -> Iterator[IndexedRun]:
         """Yield the runs made since a time (unix seconds), the newest first."""
@@ -123,6 +120,11 @@ class RunIndex:
         self._apply(await self._in_thread(partial(self._scanner.notice, [number])))
         self.hurry()
         return self._runs.get(number)
+
+    async def forget(self, number: int) -> None:
+        """Drop a run whose folder was just deleted."""
+        await self.refresh()
+        self._drop(number)
 
     async def refresh(self) -> None:
         """Look at all runs now."""

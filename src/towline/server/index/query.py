@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from towline.runs import RunState
 from towline.server.index.entry import IndexedRun
@@ -71,8 +71,15 @@ _KEYS: dict[str, Callable[[IndexedRun], Any]] = {
 }
 
 
+class Runs(Protocol):
+    """Something that has runs in the order of their numbers."""
+
+    def newest_first(self, below: int | None = None) -> Iterable[IndexedRun]:
+        """Yield runs, those below a number, the newest first."""
+
+
 def select(
-    newest_first: Iterable[IndexedRun],
+    runs: Runs,
     wanted: RunFilter,
     may: Callable[[IndexedRun], bool],
     *,
@@ -91,13 +98,11 @@ def select(
     """
     place = None if after is None else _read_cursor(after, sort)
     if sort is SortRuns.NEWEST:
-        runs = newest_first
-        if place is not None:
-            runs = (run for run in runs if run.number < place[1])
-        found = list(islice((r for r in runs if wanted.matches(r) and may(r)), limit + 1))
+        below = runs.newest_first(None if place is None else place[1])
+        found = list(islice((r for r in below if wanted.matches(r) and may(r)), limit + 1))
     else:
-        runs = [run for run in newest_first if wanted.matches(run) and may(run)]
-        found = _sorted_after(runs, sort, place)[: limit + 1]
+        fitting = [run for run in runs.newest_first() if wanted.matches(run) and may(run)]
+        found = _sorted_after(fitting, sort, place)[: limit + 1]
     more = len(found) > limit
     found = found[:limit]
     return found, _write_cursor(found[-1], sort) if more else None

@@ -1,0 +1,79 @@
+"""The tries of runs' tasks, read once for many pages."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio.to_thread
+
+from towline.runs.tasks import TaskTry, read_tries
+
+MOST_KEPT = 100_000
+"""Tries kept in memory, of all runs together; some 500 bytes each."""
+
+FRESH_SECONDS = 2.0
+"""A living run's tries are not read anew more often."""
+
+
+@dataclass
+class _Table:
+    mark: tuple[tuple[str, int, int], ...]
+    tries: list[TaskTry]
+    read_at: float
+
+
+class TaskTables:
+    """Keep the tables that were asked for last."""
+
+    def __init__(self) -> None:
+        self._tables: OrderedDict[tuple[Path, bool], _Table] = OrderedDict()
+        self._reading = asyncio.Lock()  # the second who asks gets what the first has read
+
+    async def tries(self, folder: Path, *, over: bool) -> list[TaskTry]:
+        """Return the tries of a run, in the order of their launch; not to be changed.
+
+        Args:
+            folder: ``tasks`` of the run folder; may be missing.
+            over: the run has ended.
+
+        """
+        async with self._reading:
+            return await anyio.to_thread.run_sync(self._tries, folder, over)
+
+    def _tries(self, folder: Path, over: bool) -> list[TaskTry]:
+        key, now = (folder, over), time.monotonic()
+        known = self._tables.get(key)
+        if known is not None and not over and now - known.read_at < FRESH_SECONDS:
+            return known.tries
+        mark = _mark(folder)
+        if known is None or known.mark != mark:
+            known = _Table(mark, read_tries(folder, over=over), now)
+        known.read_at = now
+        self._tables[key] = known
+        self._tables.move_to_end(key)
+        if over:
+            self._tables.pop((folder, False), None)
+        self._shrink()
+        return known.tries
+
+    def _shrink(self) -> None:
+        total = sum(len(table.tries) for table in self._tables.values())
+        while total > MOST_KEPT and len(self._tables) > 1:
+            _, oldest = self._tables.popitem(last=False)
+            total -= len(oldest.tries)
+        while len(self._tables) > 200:
+            self._tables.popitem(last=False)
+
+
+def _mark(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    try:
+        with os.scandir(folder) as entries:
+            found = [(e.name, e.stat()) for e in entries]
+    except OSError:
+        return ()
+    return tuple(sorted((name, about.st_size, about.st_mtime_ns) for name, about in found))
