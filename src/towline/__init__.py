@@ -17,13 +17,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from towline.client import AsyncClient, Client
     from towline.runs.loading import config, load
 
-__all__ = ["config", "load"]
+__all__ = ["AsyncClient", "Client", "config", "load"]
 
 
 def __getattr__(name: str) -> Any:
     """Import Parsl and the rooms only when they are asked for: the command line stays fast."""
+    if name in ("AsyncClient", "Client"):
+        from towline import client
+
+        return getattr(client, name)
     if name in __all__:
         from towline.runs import loading
 

@@ -1,0 +1,92 @@
+"""Clusters of a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from towline.client.core import clusters
+from towline.client.models import ClusterInfo
+
+if TYPE_CHECKING:
+    from towline.client._sync.client import Client
+
+
+class Clusters:
+    """The clusters of a server: ``client.clusters["onprem"]``."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def __getitem__(self, name: str) -> Cluster:
+        return Cluster(self._client, name)
+
+    def all(self) -> list[ClusterInfo]:
+        """Return the clusters that you may see."""
+        return self._client._do(clusters.list_clusters(self._client._caller))
+
+    def define(self, definition: Mapping[str, Any]) -> ClusterInfo:
+        """Define a new cluster: ``{"name": "onprem", "type": "slurm", "host": …}``."""
+        return self._client._do(clusters.define(self._client._caller, definition))
+
+
+class Cluster:
+    """One cluster, by its name; the server is asked when a method is called."""
+
+    def __init__(self, client: Client, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def info(self) -> ClusterInfo:
+        """Return the cluster as it was last seen."""
+        return self._client._do(clusters.get(self._client._caller, self.name))
+
+    def start(self) -> Cluster:
+        """Switch the cluster on when it is off; `Client` stops it at its end if it did."""
+        started = self._client._started.cluster
+        self._client._do(clusters.start(self._client._caller, self.name, started))
+        return self
+
+    def stop(self) -> Cluster:
+        """Switch the cluster off, whoever switched it on.
+
+        Raises:
+            ClusterInUse: runs use it.
+
+        """
+        self._client._do(clusters.power(self._client._caller, self.name, "off"))
+        return self
+
+    def wait(
+        self,
+        state: str = "on",
+        timeout: float | None = None,
+        look: Callable[[ClusterInfo], None] | None = None,
+    ) -> Cluster:
+        """Wait until the cluster is in a state.
+
+        Args:
+            state: ``on`` or ``off``.
+            timeout: seconds at most; None: as long as it takes.
+            look: called with what is seen whenever that has changed.
+
+        Raises:
+            SiteError: it has an error.
+            LoginNeeded: it asks for something that only a person can answer.
+            NotInTime: it took longer; it goes on.
+
+        """
+        steps = clusters.wait(self._client._caller, self.name, state, timeout, look)
+        self._client._do(steps)
+        return self
+
+    def redefine(self, definition: Mapping[str, Any]) -> ClusterInfo:
+        """Put another definition in place of the cluster's."""
+        return self._client._do(clusters.redefine(self._client._caller, self.name, definition))
+
+    def remove(self) -> None:
+        """Forget the cluster; nothing there is touched."""
+        self._client._do(clusters.remove(self._client._caller, self.name))
+
+    def __repr__(self) -> str:
+        return f"Cluster({self.name!r} of {self._client.url})"
