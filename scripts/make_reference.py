@@ -18,7 +18,7 @@ from reference.command_line import command_line
 from reference.error_tree import error_classes, error_tree
 from reference.executors import executor_keys, ignored_keys, talk_keys
 from reference.python_api import signature
-from reference.schedulers import what_ran, what_was_read
+from reference.schedulers import what_fakes_ran, what_ran, what_was_read
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -29,7 +29,11 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "ignored keys": ignored_keys,
     },
     "python-api.md": {"load": partial(signature, "load"), "config": partial(signature, "config")},
-    "schedulers.md": {"what ran": what_ran, "what was read": what_was_read},
+    "schedulers.md": {
+        "what ran": what_ran,
+        "what fakes ran": what_fakes_ran,
+        "what was read": what_was_read,
+    },
     "cli.md": {"command line": command_line},
     "errors.md": {"error tree": error_tree, "error classes": error_classes},
 }

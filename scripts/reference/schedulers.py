@@ -12,14 +12,27 @@ ROOT = Path(__file__).parents[2]
 RAN = ROOT / "docs" / "data" / "schedulers.json"
 """Written by tests/engine/test_acceptance.py, which also fails when it is out of date."""
 
+FAKES = RAN.with_name("fake_schedulers.json")
+"""Written and checked by tests/engine/test_fake_batch.py."""
+
 RECORDINGS = ROOT / "tests" / "engine" / "recordings" / "README.md"
 
 
 def what_ran() -> str:
     """Return a row for each real scheduler that went through the acceptance run."""
-    rows = ["| scheduler | version | went through |", "| --- | --- | --- |"]
-    for facts in json.loads(RAN.read_text(encoding="utf-8")).values():
-        rows.append(f"| {facts['title']} | {facts['version']} | {', '.join(facts['checks'])} |")
+    return _table("scheduler", RAN, "{title}")
+
+
+def what_fakes_ran() -> str:
+    """Return a row for each fake scheduler that went through the same run."""
+    return _table("stand-in", FAKES, "{title}: a FAKE of its commands")
+
+
+def _table(what: str, file: Path, title: str) -> str:
+    rows = [f"| {what} | version | went through |", "| --- | --- | --- |"]
+    for facts in json.loads(file.read_text(encoding="utf-8")).values():
+        checks = ", ".join(facts["checks"])
+        rows.append(f"| {title.format(**facts)} | {facts['version']} | {checks} |")
     return "\n".join(rows)
 
 

@@ -102,7 +102,12 @@ def test_an_image_is_pulled_once_in_the_workspace_and_sent(
     monkeypatch.setenv("PATH", f"{apptainer.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("APPTAINER_NOHTTPS", "true")
     monkeypatch.setenv("APPTAINER_MKSQUASHFS_ARGS", "-noD -noI -noF -noX")
-    definition = ClusterDefinition(name="onprem", host="onprem", ssh_config=str(testbed.ssh_config))
+    definition = ClusterDefinition(
+        name="onprem",
+        host="onprem",
+        ssh_config=str(testbed.ssh_config),
+        connections_per_minute=600,  # other tests of this session connect there, too
+    )
     connection = Connection(definition.destination())
     facts = load_facts(definition, connection)
     request = EnvironmentRequest.model_validate(

@@ -23,7 +23,7 @@ def test_an_image_that_the_workspace_made_is_made_again(machine, monkeypatch) ->
     layer = OwnWayLayer("image-abc", lambda *told: None)
     made = Environment("container", "container-3.11-x", "/x", "/x/bin/python", "")
     kept = archives_folder() / "images/image-abc.sif"
-    kept.parent.mkdir(parents=True)
+    kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(b"old")
     monkeypatch.setattr(rebuild, "plan_of", lambda *asked: Plan(made, (layer,)))
     monkeypatch.setattr(rebuild, "realise", lambda *asked, **more: made)

@@ -23,8 +23,10 @@ from typing import Any, TypeVar
 import parsl
 
 import towline
-from acceptance.schedulers import CASES, Case
+from acceptance.fakes import Fake
+from acceptance.schedulers import CASES, FAKE_CASES, Case
 from towline.clusters import ClusterDefinition, ClusterStore, load_facts
+from towline.engine import batch
 from towline.runs import RunFolder
 from towline.ssh import Connection
 from towline.testbed import Testbed
@@ -56,6 +58,7 @@ class Acceptance:
         self.testbed = testbed
         self.case = case
         self.info = testbed.clusters[case.cluster]
+        self.fake = Fake(testbed, case.cluster, case.fake) if case.fake else None
         self.results: dict[str, str] = {}
 
     def run(self) -> dict[str, str]:
@@ -68,6 +71,8 @@ class Acceptance:
             connections_per_minute=600,
         )
         ClusterStore().add(definition)
+        if self.fake:
+            self.fake.install()
         load_facts(definition, Connection(definition.destination()))  # it may ask for a version
         try:
             self._through_a_run()
@@ -75,6 +80,8 @@ class Acceptance:
                 assert self.remains() == []
         finally:
             Connection(definition.destination()).close()
+            if self.fake:
+                self.fake.remove()
         return {name: self.results.get(name, "not reached") for name in CHECKS}
 
     def _through_a_run(self) -> None:
@@ -86,8 +93,11 @@ class Acceptance:
             **self.case.executor,
         }
         executors = {"a": common, "short": {**common, "walltime": "00:01:00", **self.case.short}}
-        fault = {"message": self.case.lost, "times": 1}
-        self.testbed.lose_answer(self.info.name, self.case.submit, **fault)
+        if self.fake:
+            self.fake.set("lose-answer")
+        else:
+            fault = {"message": self.case.lost, "times": 1}
+            self.testbed.lose_answer(self.info.name, self.case.submit, **fault)
         with contextlib.suppress(_Ending), towline.load(executors):
             with self._check("submit"):
                 until(lambda: self.state("a") and self.state("short"), "both blocks in the queue")
@@ -107,9 +117,9 @@ class Acceptance:
             raise _Ending  # Parsl then waits for no task
         with self._check("cancel"):
             ended = [block for block in self.blocks() if block["state"] == "ended"]
-            assert {block["outcome"] for block in ended if block["executor"] == "a"} == {
-                "cancelled"
-            }
+            outcomes = {block["outcome"] for block in ended if block["executor"] == "a"}
+            lost = {"failed"} if self.case.lost_until_back else set()
+            assert outcomes == {"cancelled"} | lost, ended
             assert self.jobs() == []
         with self._check("output"):
             output = RunFolder.all()[0].blocks / self.info.name / "jobs"
@@ -129,9 +139,15 @@ class Acceptance:
             lost = str(self.block("a")["nodes"])
             first = app("a", subprocess.call)(["sleep", "3"])
             with self.testbed.unplug(lost):
-                assert first.result(150) == 0
-                others = set(self.info.nodes) - {lost}
-                assert app("a", platform.node)().result(60) in others
+                if self.case.lost_until_back:
+                    until(lambda: "not answer" in str(self.block("a")["reason"]), "its silence")
+                else:
+                    assert first.result(150) == 0
+                    others = set(self.info.nodes) - {lost}
+                    assert app("a", platform.node)().result(60) in others
+            if self.fake:
+                self.fake.boot(lost)
+            assert first.result(150) == 0
 
     @contextlib.contextmanager
     def _check(self, name: str) -> Iterator[None]:
@@ -188,7 +204,8 @@ def app(label: str, function: Any) -> Any:
 def main() -> None:
     """Run one scheduler's acceptance; print its results."""
     folder, name = sys.argv[1:]
-    results = Acceptance(Testbed.attach(Path(folder)), CASES[name]).run()
+    batch.POLL_SLOWEST = 2.0  # these schedulers are asked by nobody else
+    results = Acceptance(Testbed.attach(Path(folder)), {**CASES, **FAKE_CASES}[name]).run()
     print(json.dumps(results))
 
 

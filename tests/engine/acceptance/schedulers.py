@@ -23,6 +23,8 @@ class Case:
         short: keys of the executor whose block is to reach its time limit.
         hasten: called with testbed, cluster and job, lets the limit come sooner than a minute.
         past_its_limit: how the scheduler's reason begins.
+        fake: flavour of the fake scheduler that stands in; empty: the cluster's own, which is real.
+        lost_until_back: a lost node's job ends only when the node is back.
 
     """
 
@@ -37,6 +39,8 @@ class Case:
     executor: Mapping[str, object] = field(default_factory=dict)
     short: Mapping[str, object] = field(default_factory=dict)
     hasten: Callable[[Testbed, str, str], None] = lambda testbed, cluster, job: None
+    fake: str = ""
+    lost_until_back: bool = False
 
 
 def _end_soon(testbed: Testbed, cluster: str, job: str) -> None:
@@ -57,6 +61,27 @@ def _slurm(cluster: str) -> Case:
         past_its_limit="TIMEOUT",
         executor={"exclusive": True},  # the blocks are on two nodes then
         hasten=_end_soon,
+    )
+
+
+def _end_of_fake(testbed: Testbed, cluster: str, job: str) -> None:
+    number = job.partition(".")[0]
+    testbed.ssh(cluster, "cd ~/fake-batch && cat > new && mv new end-soon", input=number)
+
+
+def _fake_pbs(cluster: str, flavour: str, title: str) -> Case:
+    return Case(
+        title=title,
+        cluster=cluster,
+        type=flavour,
+        version="qstat --version | sed 's/.*[ :=]//'",
+        jobs="qstat -u $(id -un) | awk '$10 != \"C\"'",  # Torque shows ended ones for a while
+        submit="qsub",
+        lost="qsub: End of File",
+        past_its_limit="time limit reached",
+        executor={"partition": "workq"},
+        hasten=_end_of_fake,
+        fake=flavour,
     )
 
 
@@ -88,3 +113,23 @@ CASES: Mapping[str, Case] = {
     ),
 }
 """By the name of a row in the table of docs/schedulers.md."""
+
+FAKE_CASES: Mapping[str, Case] = {
+    "fake pbs": _fake_pbs("onprem", "pbs", "PBS Pro"),
+    "fake torque": _fake_pbs("cloud", "torque", "Torque"),
+    "fake lsf": Case(
+        title="LSF",
+        cluster="onprem",
+        type="lsf",
+        version="bash -lc lsid | sed -n 's/^[^0-9]* \\([0-9.]*\\),.*/\\1/p'",
+        jobs="bash -lc bjobs",
+        submit="bsub",
+        lost="Communication time out",
+        past_its_limit="TERM_RUNLIMIT",
+        executor={"partition": "workq"},
+        hasten=_end_of_fake,
+        fake="lsf",
+        lost_until_back=True,
+    ),
+}
+"""For schedulers that cannot be had: commands that answer in their words; their jobs really run."""
