@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from environments.index_server import Index, needed_by, stand_in_for_parsl, wheel_of_installed
+
+if TYPE_CHECKING:
+    from environments.conda_channel import CondaChannel
 
 pytest_plugins = ["towline.testbed.pytest_plugin", "container_images", "server_fixtures"]
 
@@ -19,6 +23,15 @@ def parsl_wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in needed_by("parsl"):
         wheel_of_installed(folder, name)
     return folder
+
+
+@pytest.fixture(scope="session")
+def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
+    """Return a conda channel with this Python, Parsl and some small packages."""
+    from environments.conda_channel import make_channel
+
+    folder = tmp_path_factory.mktemp("channel")
+    return make_channel(folder, tmp_path_factory.mktemp("channel-parts"))
 
 
 @pytest.fixture

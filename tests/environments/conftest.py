@@ -112,15 +112,6 @@ def workspace_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
-@pytest.fixture(scope="session")
-def channel(tmp_path_factory: pytest.TempPathFactory) -> CondaChannel:
-    """Return a conda channel with this Python, Parsl and some small packages."""
-    from environments.conda_channel import make_channel
-
-    folder = tmp_path_factory.mktemp("channel")
-    return make_channel(folder, tmp_path_factory.mktemp("channel-parts"))
-
-
 @pytest.fixture
 def environment_file(channel: CondaChannel, tmp_path: Path) -> Callable[..., EnvironmentRequest]:
     """Return a writer of environment.yml files from that channel, which asks for them."""

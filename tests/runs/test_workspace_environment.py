@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from environments.conda_channel import CondaChannel
 from environments.index_server import Index, make_wheel, needed_by, wheel_of_installed
 
 from towline.runs.workspace import notes_on, python_for
@@ -29,6 +30,29 @@ if __name__ == "__main__":
     with towline.load():
         prefix, version = where().result()
     print(version, prefix == sys.prefix, "towline" in towline.__file__.rpartition(prefix)[2])
+"""
+
+CONDA_SCRIPT = """\
+import os
+import sys
+import greeting
+import parsl
+import rattler
+import towline
+
+@parsl.python_app(executors=["here"])
+def where():
+    import sys
+    import greeting
+    return f"{greeting.version} {sys.prefix}"
+
+if __name__ == "__main__":
+    print(sys.prefix)
+    print(greeting.version, os.environ["GOOD"], os.environ["ACTIVATED"])
+    own = [sys.prefix in module.__file__ for module in (parsl, rattler)]
+    print(*own, os.environ["PATH"].startswith(f"{sys.prefix}/bin:"))
+    with towline.load():
+        print(where().result())
 """
 
 
@@ -80,6 +104,41 @@ def test_the_script_and_local_workers_run_on_the_workspaces_own_environment(
     assert told[-1]["pushed"] is False
 
 
+def test_the_script_runs_on_an_activated_conda_environment(
+    workflow: Path, channel: CondaChannel
+) -> None:
+    """Python, Parsl and a package come from the channel, what Towline needs from the index."""
+    wheel_of_installed(workflow / "index", "py-rattler")
+    (workflow / "environment.yml").write_text(
+        f"channels: ['{channel.folder}']\n"
+        "dependencies: [greeting, scripts]\n"
+        "variables: {GOOD: 'good day'}\n"
+    )
+    (workflow / "script.py").write_text(CONDA_SCRIPT)
+    write(workflow, {"ENV_SPEC": "environment.yml"})
+    done = run_script(workflow)
+    assert done.returncode == 0, done.stderr
+    prefix, *said = done.stdout.splitlines()
+    assert said == ["2.0 good day yes", "True True True", f"2.0 {prefix}"]
+    assert prefix.startswith(str(workflow / "home/cache/workspace/envs/conda-"))
+    assert not list((workflow / "home").rglob("*.tmp.*"))
+
+
+def test_a_conda_file_for_another_python_starts_nothing(
+    tmp_path: Path, channel: CondaChannel
+) -> None:
+    (tmp_path / "script.py").write_text("raise SystemExit('started')\n")
+    (tmp_path / "environment.yml").write_text(
+        f"channels: ['{channel.folder}']\ndependencies: [python=2.7]\n"
+    )
+    write(tmp_path, {"INSTALL_CONDA": True, "LOCAL_CONDA_YAML": "environment.yml"})
+    done = run_script(tmp_path)
+    assert done.returncode == 5
+    assert "the script would run the Python of" in done.stderr
+    assert "or start Towline with that Python" in done.stderr
+    assert not (tmp_path / "home/state/runs").exists()
+
+
 @pytest.mark.parametrize(
     ("block", "words"),
     [
@@ -89,6 +148,7 @@ def test_the_script_and_local_workers_run_on_the_workspaces_own_environment(
         ({"ENV_KIND": "existing", "PYTHON": "/usr/bin/python3"}, "cannot import Parsl and Towline"),
         ("workspace.txt", "must be a mapping"),
         ({"PACKAGES": ["parsl"]}, "on that the script runs anyway"),
+        ({"CONTAINER_IMAGE": "x.sif"}, "give the same packages as env_spec"),
         ({"ENV_TRANSPORT": "proxy"}, "is for an environment that is made from env_spec"),
     ],
 )

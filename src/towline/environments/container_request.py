@@ -17,6 +17,13 @@ RUNTIMES = ("apptainer", "singularity")
 REGISTRIES = ("docker://", "library://", "oras://")
 """How the name of an image begins that is pulled from the internet."""
 
+NOT_FOR_THE_SCRIPT = (
+    "the script cannot run in a container: it calls this machine's ssh with your keys and "
+    "settings, and builds the executors' environments",
+    "give the same packages as env_spec (conda or uv); an executor may have the container",
+)
+"""Cause and next step where a container is asked for to run the script in."""
+
 _BIND = re.compile(r"(?:/|~/)[^:,]*(?::/[^:,]*(?::(?:ro|rw))?)?")
 _PASSWORD = re.compile(r"://[^/@]*:[^/@]*@")
 

@@ -6,14 +6,20 @@ run here and nothing travels.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import platform
 import shlex
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from towline import folders
 from towline.clusters import LocalShell
+from towline.environments.activation import of_prefix
 from towline.environments.cluster_side import Report
+from towline.environments.container_request import NOT_FOR_THE_SCRIPT
 from towline.environments.environment import Environment
 from towline.environments.interpreter import this_workspace
 from towline.environments.realise import realise
@@ -28,6 +34,12 @@ BLOCK = "WORKSPACE"
 
 IMPORT_SECONDS = 60.0
 
+_START = """\
+#!{shell}
+# Start Python in its environment, as a job would. Made by Towline; not to be edited.
+{activation}exec {python} "$@"
+"""
+
 
 @dataclass(frozen=True)
 class LocalFacts:
@@ -39,6 +51,7 @@ class LocalFacts:
     home: str
     root: str
     pythons: dict[str, str]
+    kernel: str = ""
 
 
 def local_facts() -> LocalFacts:
@@ -52,6 +65,7 @@ def local_facts() -> LocalFacts:
         str(Path.home()),
         str(folders.cache_folder() / WORKSPACE),
         {workspace.version: str(Path(base).resolve())},
+        platform.release(),
     )
 
 
@@ -71,6 +85,8 @@ def workspace_environment(
             "kind sync copies the Python that Towline runs on, and on that the script runs anyway",
             "give it a spec (env_spec), or name an environment (prefix, conda_env)",
         )
+    if request.kind == "container":
+        raise DefinitionError(BLOCK, *NOT_FOR_THE_SCRIPT)
     machine = LocalShell(WORKSPACE)
     asked = request.model_copy(update={"for_script": True})
     environment = realise(asked, machine, local_facts(), cluster=WORKSPACE, report=report)
@@ -86,6 +102,30 @@ def workspace_environment(
             f"{python} -m pip install towline, or set kind uv: it brings both",
         )
     return environment
+
+
+def start_program(environment: Environment) -> str:
+    """Return what starts the environment's Python, activated as in a job.
+
+    Its Python itself, where nothing but its folder on the PATH is missing without. A conda environment has variables and scripts of its packages; one that is there already may
+    come with modules and lines of the user's.
+    """
+    if environment.kind == "sync" or environment.activation == of_prefix(environment.prefix):
+        return environment.python
+    text = _START.format(
+        shell=shutil.which("bash") or "/bin/sh",
+        activation=environment.activation,
+        python=shlex.quote(environment.python),
+    )
+    folder = folders.cache_folder() / WORKSPACE / "starts"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"python-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    if not path.exists():
+        unfinished = path.with_name(f"{path.name}.tmp.{os.getpid()}")
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.chmod(0o700)
+        unfinished.rename(path)
+    return str(path)
 
 
 def runs_on_workspace_environment() -> bool:

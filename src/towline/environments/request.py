@@ -142,8 +142,8 @@ class EnvironmentRequest(BaseModel):
             raise ValueError("python: the interpreter of kind conda comes from its channels")
         if self.transport == "proxy":
             raise ValueError("transport: conda environments are pushed, or made there (direct)")
-        if self.for_script:
-            raise ValueError("kind conda makes environments for workers, not for the script")
+        if self.for_script and self.transport == "direct":
+            raise ValueError("transport: the script's own environment is made here (push)")
 
     @property
     def python_path(self) -> str | None:

@@ -25,7 +25,7 @@ from towline.runs.end_of_script import at_end_of_script, forget
 from towline.runs.folder import VARIABLE, RunFolder
 from towline.runs.tasks import TaskStore
 from towline.runs.tasks.earlier import usual_seconds
-from towline.runs.workspace import DEFAULT_FILES, notes_on
+from towline.runs.workspace import DEFAULT_FILES, executors_beside, notes_on
 
 LOCAL = "local"
 """Name of this machine as a cluster, defined or not."""
@@ -111,7 +111,8 @@ def load(
 
     Args:
         executors: file (JSON or YAML) or mapping of executor definitions. Default: the one given
-            to ``towline run --executors``, else ``executors.json`` or ``.yaml`` beside the script.
+            to ``towline run --executors``, else ``executors.json`` or ``.yaml`` beside the script,
+            or in the working folder.
         clusters: label -> cluster name, in place of the file's.
         more_executors: Parsl executors of your own, beside those of the file.
         task_records: note for each task where and when it ran, for ``towline run tasks``.
@@ -230,13 +231,12 @@ def _script_folder() -> Path:
 
 
 def _file_beside_script() -> Path:
-    for place in (_script_folder(), Path.cwd()):
-        for name in DEFAULT_FILES:
-            if (place / name).is_file():
-                return place / name
+    if found := executors_beside(_script_folder()):
+        return found
     raise DefinitionError(
         "towline.load()",
-        f"no executor definitions: none given, and no {DEFAULT_FILES[0]} beside the script",
+        f"no executor definitions: none given, and no {DEFAULT_FILES[0]} beside the script "
+        f"or in {Path.cwd()}",
         "towline.load({'label': {'cluster': 'local'}})",
     )
 

@@ -25,18 +25,18 @@ def python_for(
         report: takes ``environment`` events.
 
     Returns:
-        The interpreter's path; None where no file, or none with such a block, is there.
+        What starts its interpreter; None where no file, or none with such a block, is there.
 
     Raises:
         TowlineError: the block is wrong, or its environment cannot be made.
 
     """
-    file = executors or _beside(script)
+    file = executors or executors_beside(script.absolute().parent)
     if file is None or not _may_have_block(file):
         return None
     from towline.engine import load_executors
     from towline.engine.environment_request import environment_request
-    from towline.environments.local import BLOCK, workspace_environment
+    from towline.environments.local import BLOCK, start_program, workspace_environment
     from towline.environments.uv import tool
 
     wanted = load_executors(file).workspace
@@ -44,7 +44,8 @@ def python_for(
         return None
     with suppress(EnvironmentFault):  # the script's own environment need not have it
         os.environ.setdefault(tool.VARIABLE, tool.find_uv())
-    return workspace_environment(environment_request(BLOCK, wanted), report=report).python
+    request = environment_request(BLOCK, wanted)
+    return start_program(workspace_environment(request, report=report))
 
 
 def notes_on(file: Any) -> tuple[str, ...]:
@@ -61,8 +62,12 @@ def notes_on(file: Any) -> tuple[str, ...]:
     )
 
 
-def _beside(script: Path) -> Path | None:
-    for place in (script.absolute().parent, Path.cwd()):
+def executors_beside(folder: Path) -> Path | None:
+    """Return the executor definitions in a script's folder, else in the working folder.
+
+    Both who starts the script and the script's own ``load()`` ask here, so that they agree.
+    """
+    for place in (folder, Path.cwd()):
         for name in DEFAULT_FILES:
             if (place / name).is_file():
                 return place / name

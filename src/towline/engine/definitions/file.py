@@ -17,10 +17,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from towline.clusters import parse_mapping
+from towline.engine.definitions.container import ContainerKeys
 from towline.engine.definitions.definition import ExecutorDefinition
 from towline.engine.definitions.environment import EnvironmentKeys
 from towline.engine.definitions.talk_keys import IGNORED_TALK_KEYS, TALK_KEYS, TALK_PROVIDERS
-from towline.environments.container_request import whole_image
+from towline.environments.container_request import NOT_FOR_THE_SCRIPT, whole_image
 from towline.errors import DefinitionError
 
 WORKSPACE = "WORKSPACE"
@@ -154,6 +155,8 @@ def _workspace(where: str, values: Any, folder: Path, notes: list[str]) -> Execu
     wanted = _executor(where, WORKSPACE, given, {}, notes)
     allowed = {*EnvironmentKeys.model_fields, "cluster"} - {"run_dir", "worker_init", "preflight"}
     other = sorted(wanted.model_fields_set - allowed)
+    if other and other[0] in ContainerKeys.model_fields:
+        raise DefinitionError(f"{where}: {WORKSPACE}.{other[0]}", *NOT_FOR_THE_SCRIPT)
     if other:
         raise DefinitionError(
             f"{where}: {WORKSPACE}.{other[0]}",

@@ -10,9 +10,14 @@ from packaging.requirements import Requirement
 
 from towline.environments.conda.environment_file import Asked, EnvironmentFile
 from towline.environments.conda.pip_section import PipLine, PipSection
+from towline.environments.for_script import conda_library, needs_of_towline
 from towline.errors import DefinitionError, EnvironmentMismatch
 
 NOTHING = "Nothing was submitted."
+
+_WORKERS = ("workers", "this script", "the script")
+_THE_SCRIPT = ("the script", "Towline", "Towline")
+"""Who would run on the environment, and whose Python and Parsl it must have, said in two ways."""
 
 _PATCH_LEVELS = range(60)
 """Of a Python minor version; which of them the channels have, the solver will see."""
@@ -31,7 +36,15 @@ class Wanted:
     """What was decided for the user, in words."""
 
 
-def wanted(file: EnvironmentFile, *, python: str, parsl: str, policy: str, cluster: str) -> Wanted:
+def wanted(
+    file: EnvironmentFile,
+    *,
+    python: str,
+    parsl: str,
+    policy: str,
+    cluster: str,
+    for_script: bool = False,
+) -> Wanted:
     """Return what is asked for, with the script's Python minor version and its exact Parsl.
 
     Args:
@@ -40,6 +53,7 @@ def wanted(file: EnvironmentFile, *, python: str, parsl: str, policy: str, clust
         parsl: version that the script runs with.
         policy: ``inject``, ``require`` or ``ignore``.
         cluster: for messages.
+        for_script: the script itself runs on it: with what Towline needs, by pip.
 
     Raises:
         DefinitionError: something is no match specification, or Parsl is required and not pinned.
@@ -47,21 +61,23 @@ def wanted(file: EnvironmentFile, *, python: str, parsl: str, policy: str, clust
 
     """
     minor = ".".join(python.split(".")[:2])
+    users = _THE_SCRIPT if for_script else _WORKERS
+    section = _with_towline(file.pip) if for_script else file.pip
     pythons = _named(file.packages, "python")
     for asked in pythons:
-        _admits_python(asked, python, minor, cluster)
+        _admits_python(asked, python, minor, cluster, users)
     packages = [*(asked.text for asked in file.packages), f"python {minor}.*"]
     notes = []
     if not any(_version(asked) for asked in pythons):
         notes.append(f"{file.path} does not pin python: {minor} is taken, as the script runs on it")
     if policy == "ignore":
-        return Wanted(tuple(packages), file.pip, False, tuple(notes))
+        return Wanted(tuple(packages), section, False, tuple(notes))
     channels = _named(file.packages, "parsl")
     pip = [line for line in file.pip.lines if line.name == "parsl"]
     for asked in channels:
-        _admits_parsl(_admits(asked, [parsl]), asked.text, asked.place, parsl, cluster)
+        _admits_parsl(_admits(asked, [parsl]), asked.text, asked.place, parsl, cluster, users)
     for line in pip:
-        _admits_parsl(_pip_admits(line, parsl), line.text, line.place, parsl, cluster)
+        _admits_parsl(_pip_admits(line, parsl), line.text, line.place, parsl, cluster, users)
     texts = [*(asked.text for asked in channels), *(line.text for line in pip)]
     if policy == "require" and not any(map(_is_exact, texts)):
         raise DefinitionError(
@@ -73,10 +89,10 @@ def wanted(file: EnvironmentFile, *, python: str, parsl: str, policy: str, clust
         packages.append(f"parsl =={parsl}")
     if not (channels or pip):
         notes.append(f"{file.path} does not name parsl: {parsl} is added, as the script has it")
-    lines = tuple(_with_parsl(line, parsl) if line in pip else line for line in file.pip.lines)
+    lines = tuple(_with_parsl(line, parsl) if line in pip else line for line in section.lines)
     return Wanted(
         packages=tuple(packages),
-        pip=replace(file.pip, lines=lines),
+        pip=replace(section, lines=lines),
         injected=not (channels or pip),
         notes=tuple(notes),
     )
@@ -128,14 +144,24 @@ def _admits(asked: Asked, versions: Iterable[str]) -> bool:
     return not version or any(VersionSpec(version).matches(Version(each)) for each in versions)
 
 
-def _admits_python(asked: Asked, python: str, minor: str, cluster: str) -> None:
+def _with_towline(section: PipSection) -> PipSection:
+    """Return a pip section that also brings what Towline needs; the user's own lines go first."""
+    given = {line.name for line in section.lines}
+    lines = (PipLine(text, "Towline's own") for text in [*needs_of_towline(), *conda_library()])
+    more = (line for line in lines if line.name not in (*given, "parsl"))
+    return replace(section, lines=(*section.lines, *more))
+
+
+def _admits_python(
+    asked: Asked, python: str, minor: str, cluster: str, users: tuple[str, str, str]
+) -> None:
     if not _admits(asked, (f"{minor}.{patch}" for patch in _PATCH_LEVELS)):
         raise EnvironmentMismatch(
             f"cluster {cluster}",
-            f"workers would run the Python of {asked.place} ({asked.text}), but this script runs "
+            f"{users[0]} would run the Python of {asked.place} ({asked.text}), but {users[1]} runs "
             f"{python}. Functions are sent as byte-code and cannot cross minor versions (a crash, "
             f"no error). {NOTHING}",
-            f"set python={minor} in {asked.place}, or start the script with that Python",
+            f"set python={minor} in {asked.place}, or start {users[2]} with that Python",
         )
 
 
@@ -145,12 +171,14 @@ def _pip_admits(line: PipLine, parsl: str) -> bool:
     return requirement is None or requirement.specifier.contains(parsl, prereleases=True)
 
 
-def _admits_parsl(admits: bool, text: str, place: str, parsl: str, cluster: str) -> None:
+def _admits_parsl(
+    admits: bool, text: str, place: str, parsl: str, cluster: str, users: tuple[str, str, str]
+) -> None:
     if not admits:
         pinned = ", ".join(re.findall(r"\d[\w.*]*", text)) or text
         raise EnvironmentMismatch(
             f"cluster {cluster}",
-            f"workers would run Parsl {pinned} ({place}: {text}), but this script runs Parsl "
+            f"{users[0]} would run Parsl {pinned} ({place}: {text}), but {users[1]} runs Parsl "
             f"{parsl}. Both must be exactly equal. {NOTHING}",
             f"set parsl=={parsl} in {place} or leave parsl out (it is added), or: python -m pip "
             f"install parsl=={pinned}",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import os
 import platform
 import shutil
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,12 @@ from towline.environments.conda.environment_file import EnvironmentFile, read_en
 from towline.environments.conda.locking import Locked, Target, locked
 from towline.environments.conda.needs import wanted
 from towline.environments.conda.pip_install import local_digests, pip_platform
+from towline.environments.conda.pip_section import PipSection
 from towline.environments.conda.platforms import subdir_of, virtual_packages
 from towline.environments.conda.rattler import demand_library
 from towline.environments.content import digest
 from towline.environments.environment import Environment
+from towline.environments.for_script import towline_itself
 from towline.environments.hashes import HashMemory
 from towline.environments.interpreter import Workspace, this_workspace
 from towline.environments.layers import PROBE, write_lock
@@ -70,11 +73,14 @@ def plan_conda(
         parsl=version("parsl"),
         policy=request.parsl,
         cluster=cluster,
+        for_script=request.for_script,
     )
-    target = _target(request, file, facts, workspace, cluster)
+    target = _target(request, asked.pip, file.path, facts, workspace, cluster)
     memory = HashMemory(archives_folder() / f"hashes-{digest([str(file.path)])[:12]}.json")
     local = sorted(local_digests(asked.pip, memory))
     own = list(included(request.include, workspace.minor, memory))
+    if request.for_script:
+        own += towline_itself(workspace.minor, memory)
     memory.save()
     found = locked(file, asked, target, local, request.update, report)
     root = environments_folder(request.root, facts)
@@ -83,7 +89,8 @@ def plan_conda(
     lines = [LAYOUT, target.subdir, root, how, *found.lock.lines, *local, *content]
     key = digest(lines)
     environment = _environment(request, file, f"conda-{workspace.minor}-{key[:16]}", root)
-    made = _Made(environment, found, file, target, tuple(own), report)
+    # The pip section of the whole: what the script needs is in it.
+    made = _Made(environment, found, replace(file, pip=asked.pip), target, tuple(own), report)
     if how == "direct":
         layer = direct_layer(request, environment, found, file, facts, made.record)
     else:
@@ -130,7 +137,7 @@ class _Made:
             "packages": sorted(packages, key=lambda package: str(package["name"])),
             "built": {
                 "at": int(time.time()),
-                "by": getpass.getuser(),
+                "by": _user(),
                 "on": platform.node(),
                 "python": sys.version.split()[0],
             },
@@ -160,20 +167,28 @@ def _environment(
 
 def _target(
     request: EnvironmentRequest,
-    file: EnvironmentFile,
+    pip: PipSection,
+    file: Path,
     facts: Facts,
     workspace: Workspace,
     cluster: str,
 ) -> Target:
     subdir = subdir_of(facts, cluster)
     try:
-        wheels_for = pip_platform(facts, workspace, file.path, cluster)
+        wheels_for = pip_platform(facts, workspace, file, cluster)
     except Exception:
-        if file.pip.lines:
+        if pip.lines:
             raise
         wheels_for = ""
     virtual = virtual_packages(facts, request.virtual_packages)
     return Target(subdir, virtual, wheels_for, version("parsl"))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have a number only
+        return str(os.getuid())
 
 
 def _check_python(request: EnvironmentRequest, workspace: Workspace, cluster: str) -> None:

@@ -8,12 +8,13 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import version
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from towline.environments.for_script import needs_of_towline
 from towline.environments.locks import Lock, LockStore, now, request_id, without_secrets
 from towline.environments.request import EnvironmentRequest
 from towline.environments.uv.indexes import index_settings
@@ -99,13 +100,7 @@ def _needs_of(folders: Sequence[Path]) -> list[str]:
 def _injected(request: EnvironmentRequest, parsl: str) -> list[str]:
     """Return the requirement lines that are added to the spec."""
     lines = [f"parsl=={parsl}"] if request.parsl == "inject" else []
-    if request.for_script:
-        try:
-            needed = requires("towline") or []
-        except PackageNotFoundError:
-            needed = []
-        lines += [line for line in needed if "extra ==" not in line]
-    return lines
+    return lines + (needs_of_towline() if request.for_script else [])
 
 
 def _check_python(spec: Spec, target: Target) -> None:

@@ -16,11 +16,11 @@ from towline.environments.archive import archives_folder
 from towline.environments.cluster_side import Facts, environments_folder, program
 from towline.environments.content import digest
 from towline.environments.environment import Environment
+from towline.environments.for_script import towline_itself
 from towline.environments.hashes import HashMemory
-from towline.environments.installed import installed_here
 from towline.environments.interpreter import choose, this_workspace
 from towline.environments.layers import interpreter_layer, top_layer, write_lock
-from towline.environments.members import Member, included, members
+from towline.environments.members import Member, included
 from towline.environments.plan import PACKAGES, Layer, Plan
 from towline.environments.request import EnvironmentRequest
 from towline.environments.transports import cluster_packages
@@ -144,8 +144,7 @@ class _Own:
         self.target = target
         self.included = list(included(request.include, target.minor, memory))
         if request.for_script:
-            towline = installed_here().get("towline")
-            self.included += members(towline, target.minor, memory) if towline else []
+            self.included += towline_itself(target.minor, memory)
         lines = [LAYOUT, *(f"{file.name} {file.digest}" for file in self.included)]
         for folder in self.folders:
             lines += [f"{folder.name}/{line}" for line in sources_digest(folder, memory)]
