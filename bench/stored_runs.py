@@ -47,7 +47,7 @@ def _make(
         "clusters": {"myexecutor_1": "onprem"},
     }
     state, tasks = chance.choice(STATES), chance.randrange(1, 200)
-    facts = [
+    facts: list[dict[str, object]] = [
         {"event": "created", "number": number, "tag": tag, "script": script},
         {"event": "starting", "pid": 1},
         {"event": "running", "pid": 2, "started": "0"},
