@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from towline.client import AsyncClient, Client
+    from towline.runs.inputs import inputs
     from towline.runs.loading import config, load
 
-__all__ = ["AsyncClient", "Client", "config", "load"]
+__all__ = ["AsyncClient", "Client", "config", "inputs", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,6 +30,10 @@ def __getattr__(name: str) -> Any:
         from towline import client
 
         return getattr(client, name)
+    if name == "inputs":
+        from towline.runs.inputs import inputs
+
+        return inputs
     if name in __all__:
         from towline.runs import loading
 

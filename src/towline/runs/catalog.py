@@ -84,7 +84,7 @@ def summarise(folder: RunFolder) -> RunSummary:
         done=view.done,
         failed=view.failed,
         total=view.total,
-        clusters=sorted(view.clusters),
+        clusters=view.cluster_names,
         exit_code=view.exit_code,
         reason=view.reason,
     )

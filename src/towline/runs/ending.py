@@ -97,7 +97,7 @@ def final_facts(
         "reason": ending.reason,
         "seconds": round(seconds, 3),
         "tasks": {"done": view.done, "failed": view.failed, "total": view.total},
-        "clusters": sorted(view.clusters),
+        "clusters": view.cluster_names,
         "leftovers": [asdict(item) for item in leftovers],
     }
 

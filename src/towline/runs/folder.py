@@ -28,7 +28,12 @@ class Asked:
     """What was asked for, as ``run.json`` keeps it; written once.
 
     ``created`` is in unix seconds; paths are absolute; ``clusters`` maps executor labels to
-    cluster names; ``creator`` is the process that made the folder.
+    cluster names; ``creator`` is the process that made the folder. What follows them is only
+    there where a run is more than a script: ``command`` is run in place of python and script (its
+    ``python`` is that interpreter); ``environment`` is a file whose ``WORKSPACE`` block the
+    supervisor realises first; ``on`` says that it is a batch job; ``workflow`` is name, version
+    and digest; ``inputs`` has ``{"secret": true}`` for each secret; ``outputs`` are patterns below
+    ``work/``; ``again_of`` is the number of the run that it repeats.
     """
 
     number: int
@@ -43,6 +48,21 @@ class Asked:
     creator: dict[str, Any]
     executors: str | None = None
     clusters: dict[str, str] = field(default_factory=dict)
+    command: list[str] | None = None
+    environment: str | None = None
+    on: dict[str, Any] | None = None
+    owner: str | None = None
+    title: str | None = None
+    workflow: dict[str, Any] | None = None
+    inputs: dict[str, Any] | None = None
+    outputs: list[str] = field(default_factory=list)
+    again_of: int | None = None
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Asked:
+        """Return what ``run.json`` says; facts that a newer Towline has added are passed over."""
+        known = cls.__dataclass_fields__
+        return cls(**{key: value for key, value in record.items() if key in known})
 
 
 class RunFolder:
@@ -63,6 +83,8 @@ class RunFolder:
         self.blocks = path / "blocks"
         self.parsl = path / "parsl"
         self.tasks = path / "tasks"
+        self.work = path / "work"
+        self.inputs_json = path / "inputs.json"
 
     @classmethod
     def create(
@@ -74,8 +96,20 @@ class RunFolder:
         cwd: Path | None = None,
         executors: Path | None = None,
         clusters: Mapping[str, str] | None = None,
+        in_work: bool = False,
+        **more: Any,
     ) -> RunFolder:
         """Make the folder of a new run and write what was asked into it.
+
+        Args:
+            script: what runs; with its arguments ``argv`` and its interpreter ``python``.
+            argv: what the script gets.
+            python: interpreter for the script.
+            cwd: working folder; default: this process's.
+            executors: executor definitions, in place of those that the script names.
+            clusters: executor label -> cluster name, in place of the definitions'.
+            in_work: the run works in ``work/`` of its folder, and its paths start there.
+            more: other facts of `Asked`.
 
         The number is one more than the highest so far; ``mkdir`` decides among several who ask
         at once.
@@ -86,19 +120,21 @@ class RunFolder:
         """
         try:
             folder = cls._claim_number()
+            start = folder.work if in_work else Path.cwd()
             asked = Asked(
                 number=folder.number,
                 tag=f"r{folder.number}-{os.urandom(4).hex()}",
                 created=round(time.time(), 3),
-                script=str(Path(script).absolute()),
+                script=str(start / script),
                 argv=list(argv),
                 python=python,
-                cwd=str(cwd or Path.cwd()),
+                cwd=str(cwd or start),
                 user=getpass.getuser(),
                 host=platform.node(),
                 creator=ProcessIdentity.own().as_dict(),
-                executors=str(executors.absolute()) if executors else None,
+                executors=str(start / executors) if executors else None,
                 clusters=dict(clusters or {}),
+                **more,
             )
             folder.blocks.mkdir(mode=0o700)
             write_whole(folder.run_json, json.dumps(asdict(asked), indent=1) + "\n")
@@ -142,8 +178,8 @@ class RunFolder:
 
         """
         try:
-            return Asked(**json.loads(self.run_json.read_text()))
-        except (OSError, ValueError, TypeError) as error:
+            return Asked.from_dict(json.loads(self.run_json.read_text()))
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise RunError(
                 f"run {self.number}", f"{self.run_json} cannot be read: {error}"
             ) from error

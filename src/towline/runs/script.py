@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from towline.runs.folder import VARIABLE, RunFolder
+from towline.runs import secrets
+from towline.runs.folder import VARIABLE, Asked, RunFolder
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -47,12 +49,16 @@ class Outcome:
         return f"the script was killed by signal {self.signal}{name}"
 
 
-def start_script(folder: RunFolder) -> int:
+def start_script(folder: RunFolder, python: str | None = None) -> int:
     """Start the script in a session of its own, its output going straight to files.
 
     Nothing stands between script and files, so that no output is lost whoever dies. When the
     supervisor dies, the kernel sends the script SIGTERM (Linux), which leaves it the chance to
     clean up; whoever looks at the run next ends what ignores that.
+
+    Args:
+        folder: the run's.
+        python: the interpreter of the run's environment; default: the one that was asked for.
 
     Returns:
         The script's pid, which is also its process group and session.
@@ -62,8 +68,10 @@ def start_script(folder: RunFolder) -> int:
 
     """
     asked = folder.asked
+    descriptor = secrets.inherited()
     environment = {
         **os.environ,
+        **_beside(folder, python),
         VARIABLE: str(folder.path),
         "PYTHONUNBUFFERED": "1",
         "SPT_NOENV": "1",  # setproctitle would wipe the run's mark out of /proc/<pid>/environ
@@ -74,7 +82,7 @@ def start_script(folder: RunFolder) -> int:
         _log(folder.stderr_log) as stderr,
     ):
         process = subprocess.Popen(
-            [asked.python, asked.script, *asked.argv],
+            words_of(asked, python or asked.python),
             stdin=nothing,
             stdout=stdout,
             stderr=stderr,
@@ -82,9 +90,62 @@ def start_script(folder: RunFolder) -> int:
             env=environment,
             start_new_session=True,
             preexec_fn=_die_with_parent(),
+            pass_fds=() if descriptor is None else (descriptor,),
         )
     process.returncode = 0  # the supervisor waits for all its children itself
     return process.pid
+
+
+def start_maker(folder: RunFolder) -> int:
+    """Start the process that makes the run's environment; return its pid, process group, session.
+
+    Raises:
+        OSError: it cannot be started.
+
+    """
+    environment = {k: v for k, v in os.environ.items() if k != secrets.VARIABLE}
+    with folder.supervisor_log.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "towline.runs.make_environment", str(folder.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",  # `-m` looks for modules here first: not among the user's files
+            env={**environment, VARIABLE: str(folder.path)},
+            start_new_session=True,
+            preexec_fn=_die_with_parent(),
+        )
+    process.returncode = 0  # the supervisor waits for all its children itself
+    return process.pid
+
+
+def answer_path(folder: RunFolder) -> Path:
+    """Return where the maker of the environment writes the interpreter's path."""
+    return folder.path / "python"
+
+
+def words_of(asked: Asked, python: str) -> list[str]:
+    """Return the command that a run starts: the script with its interpreter, or a workflow's."""
+    if asked.command is None:
+        return [python, asked.script, *asked.argv]
+    program, *words = asked.command
+    return [python if program in ("python", "python3") else program, *words]
+
+
+def _beside(folder: RunFolder, python: str | None) -> dict[str, str]:
+    """Return variables of a workflow's command: where its inputs are, and which Python it means."""
+    asked = folder.asked
+    if asked.workflow is None:
+        return {}
+    programs = folder.path / "bin"
+    programs.mkdir(mode=0o700, exist_ok=True)
+    for name in ("python", "python3"):
+        # Not a link: by its own path an interpreter knows its environment.
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(python or asked.python)} "$@"\n')
+        program.chmod(0o700)
+    path = os.environ.get("PATH", os.defpath)
+    return {"TOWLINE_INPUTS": str(folder.inputs_json), "PATH": f"{programs}{os.pathsep}{path}"}
 
 
 def adopt_orphans() -> None:

@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from towline.errors import RunError
+from towline.runs import secrets as handing
 from towline.runs.ending import tail_of
 from towline.runs.folder import VARIABLE, RunFolder
 from towline.runs.liveness import final_event
@@ -16,14 +19,20 @@ from towline.runs.state import RunState
 START_SECONDS = 30.0
 
 
-def start_supervisor(folder: RunFolder) -> subprocess.Popen[bytes]:
+def start_supervisor(
+    folder: RunFolder, secrets: Mapping[str, Any] | None = None
+) -> subprocess.Popen[bytes]:
     """Start the process that runs the script; it outlives its parent and the terminal.
+
+    Args:
+        folder: the run's.
+        secrets: what only the script may see; handed over in memory.
 
     Raises:
         RunError: when no process can be started.
 
     """
-    return _start(folder)
+    return _start(folder, secrets=secrets)
 
 
 def is_up(folder: RunFolder, supervisor: subprocess.Popen[bytes]) -> bool:
@@ -50,14 +59,14 @@ def is_up(folder: RunFolder, supervisor: subprocess.Popen[bytes]) -> bool:
     return True
 
 
-def start_detached(folder: RunFolder) -> None:
+def start_detached(folder: RunFolder, secrets: Mapping[str, Any] | None = None) -> None:
     """Start a supervisor and return when the run no longer needs this process.
 
     Raises:
         RunError: when it does not start; the run has then ended.
 
     """
-    supervisor = start_supervisor(folder)
+    supervisor = start_supervisor(folder, secrets)
     deadline = time.monotonic() + START_SECONDS
     while not is_up(folder, supervisor):
         if time.monotonic() > deadline:
@@ -83,10 +92,18 @@ def start_reaper(folder: RunFolder) -> subprocess.Popen[bytes]:
     return _start(folder, "--reap")
 
 
-def _start(folder: RunFolder, *options: str) -> subprocess.Popen[bytes]:
-    environment = {k: v for k, v in os.environ.items() if k != VARIABLE}
+def _start(
+    folder: RunFolder, *options: str, secrets: Mapping[str, Any] | None = None
+) -> subprocess.Popen[bytes]:
+    inner = (VARIABLE, handing.VARIABLE)  # this process may be a run's script itself
+    environment = {k: v for k, v in os.environ.items() if k not in inner}
     try:
-        with folder.supervisor_log.open("ab") as log:
+        with (
+            folder.supervisor_log.open("ab") as log,
+            handing.descriptor_of(secrets or {}) as descriptor,
+        ):
+            if descriptor is not None:
+                environment[handing.VARIABLE] = str(descriptor)
             return subprocess.Popen(
                 [sys.executable, "-m", "towline.runs.supervisor", *options, str(folder.path)],
                 stdin=subprocess.DEVNULL,
@@ -95,6 +112,7 @@ def _start(folder: RunFolder, *options: str) -> subprocess.Popen[bytes]:
                 cwd="/",  # `-m` looks for modules here first: not among the user's files
                 env=environment,
                 start_new_session=True,
+                pass_fds=() if descriptor is None else (descriptor,),
             )
     except OSError as error:
         raise RunError(

@@ -15,6 +15,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from towline.errors import EnvironmentFault
+from towline.runs import secrets
 from towline.runs.descendants import end_processes
 from towline.runs.ending import (
     SWEEP_PAUSES,
@@ -35,7 +37,13 @@ from towline.runs.liveness import final_event, keeper_of, keeper_vanished
 from towline.runs.locks import take_for_life
 from towline.runs.process import start_mark
 from towline.runs.record import Recorder
-from towline.runs.script import Outcome, adopt_orphans, start_script
+from towline.runs.script import (
+    Outcome,
+    adopt_orphans,
+    answer_path,
+    start_maker,
+    start_script,
+)
 from towline.runs.state import RunState, advance
 from towline.runs.view import fold
 
@@ -59,6 +67,16 @@ class Patience:
     sweeps: tuple[float, ...] = SWEEP_PAUSES
 
 
+class _NoEnvironment(Exception):
+    """The environment for the script cannot be made."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.reason)
+        self.ending = ending
+
+
+_CANCELLED = "\0"  # no path
+
 _LOCK_SECONDS = 5.0  # somebody may hold the lock for a moment to see whether it is free
 
 
@@ -81,12 +99,20 @@ class Supervisor:
         self._enter(RunState.STARTING, pid=os.getpid())
         adopt_orphans()
         try:
-            script = start_script(self.folder)
+            python = self._environment()
+            if python is _CANCELLED:
+                self._end(Ending(RunState.CANCELLED, 130, ""), self._clean(None))
+                return
+            script = start_script(self.folder, python)
+        except _NoEnvironment as failure:
+            self._end(failure.ending, self._clean(None))
+            return
         except OSError as error:
             at = error.filename or self.folder.asked.python
             reason = f"the script cannot be started: {at}: {error.strerror}"
             self._end(Ending(RunState.FAILED, 2, reason), [])
             return
+        secrets.forget()
         self._enter(RunState.RUNNING, pid=script, started=start_mark(script))
         outcome = self._wait_for(script)
         self.report("script_ended", exit_code=outcome.exit_code, signal=outcome.signal)
@@ -129,6 +155,28 @@ class Supervisor:
         if state is RunState.STARTING:
             self.folder.keep()
         self.report(state.value, **facts)
+
+    def _environment(self) -> str | None:
+        """Have the run's environment made; return its interpreter, None where it asks for none.
+
+        `_CANCELLED` when somebody asked for the end before it was there.
+
+        Raises:
+            _NoEnvironment: it cannot be made.
+
+        """
+        if self.folder.asked.environment is None:
+            return None
+        maker = start_maker(self.folder)
+        outcome = self._wait_for(maker)
+        if self.state is RunState.CANCELLING:
+            return _CANCELLED
+        if not outcome.succeeded:
+            error = fold(self.folder.events.read()).error or {}
+            reason = f"{error.get('thing')}: {error.get('cause')}" if error else str(outcome)
+            code = int(error.get("exit_code", EnvironmentFault.exit_code))
+            raise _NoEnvironment(Ending(RunState.FAILED, code, reason))
+        return answer_path(self.folder).read_text(encoding="utf-8")
 
     def _wait_for(self, script: int) -> Outcome:
         """Wait for the script; after a request to cancel, with growing force."""

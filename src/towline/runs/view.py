@@ -13,6 +13,9 @@ from typing import Any
 from towline.runs.events import Event
 from towline.runs.state import TRANSITIONS, RunState
 
+THIS_MACHINE = "this machine"
+"""Stands among the clusters for what is done on the workspace; no cluster has such a name."""
+
 LINK_DOWN = "link down"
 CLEAN_UP = "clean-up"
 
@@ -120,6 +123,11 @@ class RunView:
     reason: str = ""
     exit_code: int | None = None
     leftovers: list[dict[str, str]] | None = None  # None until somebody has looked
+
+    @property
+    def cluster_names(self) -> list[str]:
+        """The clusters that it was on, sorted."""
+        return sorted(name for name in self.clusters if name != THIS_MACHINE)
 
 
 def fold(events: Iterable[Event], view: RunView | None = None) -> RunView:

@@ -20,6 +20,8 @@ MEDIA_TYPE = "application/problem+json"
 
 STATUS: dict[type[errors.TowlineError], int] = {
     errors.DefinitionError: 422,
+    errors.WorkflowNotFound: 404,
+    errors.WorkflowExists: 409,
     errors.ReachError: 502,
     errors.LoginNeeded: 409,
     errors.CommandTimedOut: 504,

@@ -1,0 +1,147 @@
+"""What a workflow with its inputs comes to: command, executors, clusters, batch job.
+
+Reads definitions and makes nothing, so that whatever is wrong is said before a run is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from towline.clusters import ClusterStore
+from towline.errors import DefinitionError
+from towline.workflows import CheckedInputs, Installed
+from towline.workflows.arguments import command_of
+from towline.workflows.checking import script_of
+from towline.workflows.references import chosen_clusters, resolved, resolved_executors
+
+if TYPE_CHECKING:
+    from towline.engine.batch_job import BatchRequest
+
+LOCAL = "local"
+
+EXECUTORS = ".executors.json"
+WORKSPACE = ".workspace.json"
+"""Files that a run writes beside the workflow's own: paths in them start from there."""
+
+_BLOCK = "WORKSPACE"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run before it has a folder; paths are below its working folder.
+
+    ``files`` are written there, as JSON; see `Asked` for the others.
+    """
+
+    script: str
+    argv: list[str]
+    command: list[str]
+    executors: str | None = None
+    clusters: dict[str, str] = field(default_factory=dict)
+    environment: str | None = None
+    on: dict[str, Any] | None = None
+    batch: BatchRequest | None = None
+    files: dict[str, Any] = field(default_factory=dict)
+
+
+def plan_of(installed: Installed, checked: CheckedInputs, clusters: dict[str, str]) -> Plan:
+    """Return the plan of a run.
+
+    Args:
+        installed: the workflow.
+        checked: its inputs.
+        clusters: executor label -> cluster, from whoever launches; wins over the form.
+
+    Raises:
+        DefinitionError: an executor or the batch job is wrong, or a cluster is not there.
+
+    """
+    definition = installed.definition
+    command = command_of(definition, checked.values)
+    script = script_of(definition.run) or definition.run[0]
+    argv = command[command.index(script) + 1 :]
+    if definition.on is not None:
+        return _batch_plan(installed, checked, clusters, script, argv, command)
+    written = resolved_executors(definition, checked.values)
+    files: dict[str, Any] = {}
+    executors: str | None = None
+    if written is not None:
+        executors = EXECUTORS
+        files[EXECUTORS] = written
+    elif isinstance(definition.executors, str):
+        executors = definition.executors
+    chosen = {**chosen_clusters(definition, checked.values), **clusters}
+    has_block = _check_executors(installed.folder, executors, written, chosen)
+    environment = executors if has_block else None
+    if definition.environment is not None:
+        environment = WORKSPACE
+        files[WORKSPACE] = {_BLOCK: definition.environment, "none": {"cluster": LOCAL}}
+    return Plan(script, argv, command, executors, chosen, environment, files=files)
+
+
+def _check_executors(
+    folder: Path,
+    file: str | None,
+    written: Mapping[str, Any] | None,
+    chosen: Mapping[str, str],
+) -> bool:
+    """Make sure that executors and clusters are there; return whether one is the workspace's."""
+    names = set(chosen.values())
+    block = False
+    if file is not None:
+        from towline.engine.definitions import load_executors
+
+        source = written if written is not None else folder / file
+        loaded = load_executors(source, clusters=chosen, folder=folder)
+        names |= {executor.cluster for executor in loaded.executors.values()}
+        block = loaded.workspace is not None
+    check_clusters(names)
+    return block
+
+
+def check_clusters(names: set[str]) -> None:
+    """Make sure that clusters are defined; ``local`` needs no definition.
+
+    Raises:
+        DefinitionError: one is not.
+
+    """
+    store = ClusterStore()
+    for name in sorted(names - {LOCAL}):
+        store.load(name)
+
+
+def _batch_plan(
+    installed: Installed,
+    checked: CheckedInputs,
+    clusters: Mapping[str, str],
+    script: str,
+    argv: list[str],
+    command: list[str],
+) -> Plan:
+    from towline.engine.batch_job import BatchRequest
+    from towline.runs.batch_job import COMMAND
+
+    definition = installed.definition
+    if checked.secrets:
+        raise DefinitionError(
+            f"workflow {installed.name}",
+            "a batch job cannot take secrets: nothing but files could bring them to its node",
+            "leave `on` out, or keep the secret on the cluster",
+        )
+    on = resolved(definition.on or {}, checked.values)
+    unknown = sorted(set(clusters) - {"on"})
+    if unknown:
+        raise DefinitionError(
+            f"--cluster {unknown[0]}", "there are no executors; its one label is `on`"
+        )
+    if "on" in clusters:
+        on = {key: value for key, value in on.items() if key.lower() not in ("cluster", "pool")}
+        on["cluster"] = clusters["on"]
+    request = BatchRequest.of(on, command, definition.outputs)
+    cluster = str(next(v for k, v in on.items() if k.lower() in ("cluster", "pool")))
+    check_clusters({cluster})
+    return Plan(script, argv, list(COMMAND), on=on, batch=request)
