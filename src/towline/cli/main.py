@@ -16,6 +16,12 @@ NOUNS = {
     "run": "Run a script on your clusters; list, watch and stop runs.",
     "cluster": "Add, show, check and log in to clusters.",
     "env": "Python environments on the clusters.",
+    "up": "Start the server in the background and print a link to it.",
+    "down": "End the server; runs go on.",
+    "status": "Show whether a server runs here, and where.",
+    "server": "Serve in this terminal: for systemd and containers.",
+    "key": "API keys, for programs and other machines.",
+    "user": "Accounts of a shared server.",
     "testbed": "Two real Slurm clusters on this machine, to try and to test on.",
     "demo": "One script on two real clusters, from nothing to 'leftovers: none'.",
 }

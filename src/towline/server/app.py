@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
@@ -12,23 +12,33 @@ from towline.server import problems
 from towline.server.access.guard import Guard
 from towline.server.api import ROUTERS
 from towline.server.openapi import describe
-from towline.server.parts import PARTS
+from towline.server.parts import PARTS, Part
 from towline.server.services import Services
 from towline.server.settings import Settings
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the application; nothing is opened before its lifespan begins."""
+def create_app(settings: Settings, parts: Sequence[Part] = PARTS) -> FastAPI:
+    """Return the application; nothing is opened before its lifespan begins.
+
+    Args:
+        settings: how it runs.
+        parts: what runs beside it.
+
+    """
     services = Services(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await services.store.open()
-            stack.push_async_callback(services.store.close)
-            await stack.enter_async_context(services.access.running())
-            for part in PARTS:
-                await stack.enter_async_context(part(services))
+            try:
+                await services.store.open()
+                stack.push_async_callback(services.store.close)
+                await stack.enter_async_context(services.access.running())
+                for part in parts:
+                    await stack.enter_async_context(part(services))
+            except Exception as error:
+                app.state.start_error = error  # uvicorn logs it; whoever started it wants words
+                raise
             yield
 
     app = FastAPI(

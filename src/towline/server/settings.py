@@ -27,6 +27,7 @@ class Settings:
         folder: where it keeps its files.
         host: the address that it listens on.
         port: 0: any that is free.
+        any_port: when the port is taken, take any that is free.
         origins: how browsers reach it when that is not ``http://localhost:<port>``, such as
             ``https://hpc.example.org``.
         behind_proxy: a proxy in front of it does TLS.
@@ -40,6 +41,7 @@ class Settings:
     folder: Path = field(default_factory=server_folder)
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
+    any_port: bool = False
     origins: tuple[str, ...] = ()
     behind_proxy: bool = False
     database: str = ""
