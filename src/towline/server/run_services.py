@@ -10,6 +10,7 @@ from towline.runs import runs_folder
 from towline.server.access.principal import ObjectRef
 from towline.server.idempotency import Idempotency
 from towline.server.index import ChangeHub, FileWatch, RunIndex
+from towline.server.launcher import Launcher
 from towline.server.services import Services
 from towline.server.task_tables import TaskTables
 
@@ -24,7 +25,7 @@ class RunServices:
     index: RunIndex
     changes: ChangeHub
     files: FileWatch
-    once: Idempotency
+    launcher: Launcher
     tasks: TaskTables = field(default_factory=TaskTables)
 
 
@@ -33,7 +34,8 @@ async def run_services(services: Services) -> AsyncIterator[None]:
     """Start the index; nothing of a run ends with it."""
     changes, files = ChangeHub(), FileWatch()
     index = RunIndex(runs_folder(), services.store, changes, files)
-    services.runs = RunServices(index, changes, files, Idempotency(services.store))
+    launcher = Launcher(index, Idempotency(services.store))
+    services.runs = RunServices(index, changes, files, launcher)
 
     async def with_owner(name: str) -> ObjectRef | None:
         run = await index.find(int(name)) if name.isdecimal() else None

@@ -9,6 +9,7 @@ from towline.server.api import (
     grants,
     health,
     keys,
+    launches,
     login,
     me,
     run_events,
@@ -23,6 +24,7 @@ from towline.server.routing import Router
 ROUTERS: tuple[Router, ...] = (
     health.router,
     runs.router,
+    launches.router,
     run_logs.router,
     run_events.router,
     run_tasks.router,

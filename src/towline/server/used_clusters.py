@@ -1,0 +1,56 @@
+"""Which clusters a launch would use, as far as workflow, form and request say so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from towline.runs import Asked
+from towline.runs.plan import LOCAL, Plan, plan_of
+from towline.server.launcher import Launch
+from towline.workflows import Installed, check_inputs
+from towline.workflows.inputs import preset_inputs
+from towline.workflows.references import chosen_clusters, resolved
+
+
+def used_clusters(launch: Launch) -> list[str]:
+    """Return the names of the clusters that a launch would use, sorted.
+
+    Raises:
+        TowlineError: inputs, executors or a cluster are wrong.
+
+    """
+    definition = launch.installed.definition
+    checked = check_inputs(definition, preset_inputs(definition, launch.preset, launch.inputs))
+    plan = plan_of(launch.installed, checked, dict(launch.clusters))
+    names = set(plan.clusters.values()) | _of_executors(launch.installed, plan)
+    if plan.on is not None and (name := _cluster_in(plan.on)):
+        names.add(name)
+    return sorted(names - {LOCAL})
+
+
+def asked_besides_form(installed: Installed, asked: Asked) -> dict[str, str]:
+    """Return the clusters that whoever launched a run had chosen in place of the form's.
+
+    A repeated run keeps these; what the form had chosen, its inputs choose again.
+    """
+    definition, values = installed.definition, asked.inputs or {}
+    if definition.on is not None:
+        ran_on = _cluster_in(asked.on or {})
+        return {"on": ran_on} if ran_on != _cluster_in(resolved(definition.on, values)) else {}
+    by_form = chosen_clusters(definition, values)
+    return {label: name for label, name in asked.clusters.items() if by_form.get(label) != name}
+
+
+def _of_executors(installed: Installed, plan: Plan) -> set[str]:
+    if plan.executors is None:
+        return set()
+    from towline.engine.definitions import load_executors
+
+    source = plan.files.get(plan.executors, installed.folder / plan.executors)
+    loaded = load_executors(source, clusters=plan.clusters, folder=installed.folder)
+    return {executor.cluster for executor in loaded.executors.values()}
+
+
+def _cluster_in(on: Mapping[str, Any]) -> str:
+    return next((str(v) for key, v in on.items() if key.lower() in ("cluster", "pool")), "")
