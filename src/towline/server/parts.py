@@ -11,7 +11,8 @@ from contextlib import AbstractAsyncContextManager
 
 from towline.server.run_services import run_services
 from towline.server.services import Services
+from towline.server.workflow_services import workflow_services
 
 Part = Callable[[Services], AbstractAsyncContextManager[None]]
 
-PARTS: tuple[Part, ...] = (run_services,)
+PARTS: tuple[Part, ...] = (run_services, workflow_services)

@@ -9,6 +9,7 @@ from towline.workflows.definition import (
     load_definition,
     parse_definition,
 )
+from towline.workflows.fields import GroupField, InputField, SecretField
 from towline.workflows.form import Choices, form_schema
 from towline.workflows.inputs import CheckedInputs, check_inputs
 from towline.workflows.installed import Installed
@@ -22,7 +23,10 @@ __all__ = [
     "FromArchive",
     "FromGit",
     "FromPath",
+    "GroupField",
+    "InputField",
     "Installed",
+    "SecretField",
     "Source",
     "WorkflowDefinition",
     "check_inputs",
