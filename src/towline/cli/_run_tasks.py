@@ -14,6 +14,7 @@ import typer
 from towline.cli import _output as output
 from towline.cli import _task_views as views
 from towline.cli._output import JsonOption
+from towline.cli._server import also_on_server
 from towline.cli._which_run import RunOrNewest, folder_of
 from towline.errors import RunError
 from towline.runs.catalog import picture
@@ -40,8 +41,9 @@ TIMELINE_EPILOG = "Examples: towline run timeline 12;  towline run timeline 12 -
 
 def add_task_commands(app: typer.Typer) -> None:
     """Add both commands to ``towline run``."""
-    app.command("tasks", epilog=TASKS_EPILOG)(tasks)
-    app.command("timeline", epilog=TIMELINE_EPILOG)(draw_timeline)
+    app.command("tasks", epilog=TASKS_EPILOG)(also_on_server("run.tasks")(tasks))
+    drawing = also_on_server("run.draw_timeline")(draw_timeline)
+    app.command("timeline", epilog=TIMELINE_EPILOG)(drawing)
 
 
 def tasks(
@@ -73,6 +75,34 @@ def tasks(
     """List the tries of tasks: where each ran, how long it queued and ran, what it used."""
     folder = folder_of(run)
     _, found = _read(folder)
+    show_tasks(
+        found,
+        _none(folder, found),
+        app=app,
+        state=state,
+        cluster=cluster,
+        summary=summary,
+        sort=sort,
+        limit=limit,
+        as_json=as_json,
+        as_csv=as_csv,
+    )
+
+
+def show_tasks(
+    found: list[TaskTry],
+    none: str,
+    *,
+    app: list[str] | None,
+    state: list[TryState] | None,
+    cluster: list[str] | None,
+    summary: bool,
+    sort: SortBy,
+    limit: int | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Print tries as ``towline run tasks`` was asked to; when there are none, the words `none`."""
     chosen = choose(found, app or (), state or (), cluster or ())
     if summary:
         rows = summarise(chosen)
@@ -81,7 +111,7 @@ def tasks(
         elif as_csv:
             views.print_csv(views.summaries_json(rows))
         else:
-            views.print_summary(rows, _none(folder, found))
+            views.print_summary(rows, none)
         return
     table = not (as_json or as_csv)
     shown = arrange(chosen, sort, TABLE_LIMIT if limit is None and table else limit or 0)
@@ -90,7 +120,7 @@ def tasks(
     elif as_csv:
         views.print_csv([views.record(each) for each in shown])
     else:
-        views.print_tries(shown, chosen, _none(folder, found))
+        views.print_tries(shown, chosen, none)
 
 
 def draw_timeline(
@@ -108,9 +138,22 @@ def draw_timeline(
     """Draw which worker did what when, with the time that blocks were queued."""
     folder = folder_of(run)
     view, found = _read(folder)
+    show_timeline(folder.number, view, found, svg=svg, by=by, width=width)
+
+
+def show_timeline(
+    number: int,
+    view: RunView,
+    found: list[TaskTry],
+    *,
+    svg: Path | None,
+    by: By,
+    width: int | None,
+) -> None:
+    """Draw tries as ``towline run timeline`` was asked to."""
     now = time.time()
     if svg is not None:
-        title = f"Run {folder.number}: {Path(view.script).name} ({view.state.value})"
+        title = f"Run {number}: {Path(view.script).name} ({view.state.value})"
         text = timeline_svg(timeline(found, view, now, by, SVG_ROWS), title)
         _write(svg, text)
         return
@@ -127,13 +170,18 @@ def _read(folder: RunFolder) -> tuple[RunView, list[TaskTry]]:
 
 def _none(folder: RunFolder, found: list[TaskTry]) -> str:
     """Return why there is nothing to show."""
+    return none_words(folder.number, found, recorded=folder.tasks.is_dir())
+
+
+def none_words(number: int, found: list[TaskTry], *, recorded: bool) -> str:
+    """Return why there is nothing to show; `recorded`: the run has task records at all."""
     if found:
         apps = ", ".join(sorted({each.app for each in found})[:12])
         clusters = ", ".join(sorted({each.cluster for each in found if each.cluster})[:12])
         return f"no such tries; the run has apps {apps} on {clusters or 'no known cluster'}"
-    if folder.tasks.is_dir():
-        return f"run {folder.number} has launched no task"
-    return f"run {folder.number} has no task records: no app was called, or task_records=False"
+    if recorded:
+        return f"run {number} has launched no task"
+    return f"run {number} has no task records: no app was called, or task_records=False"
 
 
 def _write(path: Path, text: str) -> None:

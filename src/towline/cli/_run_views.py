@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import typer
 
 from towline.cli import _output as output
 from towline.runs.catalog import RunSummary
-from towline.runs.folder import Asked, RunFolder
+from towline.runs.folder import Asked
 from towline.runs.leftovers import Found
 from towline.runs.render import (
     block_words,
@@ -25,7 +25,7 @@ from towline.runs.render import (
     status_lines,
     tasks,
 )
-from towline.runs.tasks import read_tries
+from towline.runs.tasks import TaskTry
 from towline.runs.tasks.words import overview
 from towline.runs.view import RunView
 
@@ -51,20 +51,24 @@ def summary_json(run: RunSummary) -> dict[str, Any]:
     return {**asdict(run), "state": run.state.value}
 
 
-def run_json(folder: RunFolder, view: RunView) -> dict[str, Any]:
-    """Return all that is known of a run for programs."""
-    return {
-        **asdict(folder.asked),
-        **asdict(view),
-        "state": view.state.value,
-        "folder": str(folder.path),
-    }
+def run_json(asked: Asked, view: RunView, where: Mapping[str, str]) -> dict[str, Any]:
+    """Return all that is known of a run for programs.
+
+    Args:
+        asked: what was asked for.
+        view: what came of it.
+        where: ``folder`` or ``url`` of the run.
+
+    """
+    return {**asdict(asked), **asdict(view), "state": view.state.value, **where}
 
 
-def print_run(folder: RunFolder, view: RunView, now: float) -> None:
+def print_run(
+    asked: Asked, view: RunView, tries: Sequence[TaskTry], where: Mapping[str, str], now: float
+) -> None:
     """Print what ran, where, how long each step took, and what came of it."""
     typer.echo(plain(_head(view, now)))
-    output.print_table(None, _facts(folder.asked, folder, view), empty="")
+    output.print_table(None, _facts(asked, view, tries, where), empty="")
     steps = [
         [cluster.name, phase.name, _took(phase.seconds, now - phase.since), phase.detail]
         for cluster in view.clusters.values()
@@ -138,7 +142,9 @@ def _head(view: RunView, now: float) -> list[tuple[str, str]]:
     return [(f"run {view.number}  {view.state.value}{took}", "bold")]
 
 
-def _facts(asked: Asked, folder: RunFolder, view: RunView) -> list[list[str]]:
+def _facts(
+    asked: Asked, view: RunView, tries: Sequence[TaskTry], where: Mapping[str, str]
+) -> list[list[str]]:
     rows = [["  script", " ".join([asked.script, *asked.argv])]]
     if view.reason:
         rows.append(["  because", view.reason])
@@ -150,12 +156,15 @@ def _facts(asked: Asked, folder: RunFolder, view: RunView) -> list[list[str]]:
         rows.append(["  cluster", f"{label} on {name}, as asked"])
     if view.total:
         rows.append(["  tasks", tasks(view.done, view.failed, view.total)])
-    if words := overview(read_tries(folder.tasks, over=view.state.final)):
-        rows.append(["", f"{words} (towline run tasks {folder.number})"])
+    if words := overview(tries):
+        rows.append(["", f"{words} (towline run tasks {asked.number})"])
     if view.state.final:
         rows += [["  leftovers", words] for words in leftover_words(view)]
-    rows.append(["  folder", short_path(folder.path)])
-    return rows
+    return rows + [[f"  {name}", _short(text)] for name, text in where.items()]
+
+
+def _short(text: str) -> str:
+    return short_path(Path(text)) if text.startswith("/") else text
 
 
 def _section(

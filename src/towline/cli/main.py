@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from towline.cli._server import add_server_option
 from towline.errors import TowlineError
 
 NOUNS = {
@@ -49,6 +50,7 @@ class Nouns(TyperGroup):
         else:
             module = importlib.import_module(f"towline.cli.{cmd_name}")
             noun = typer.main.get_command(module.app)
+            add_server_option(noun)
         noun.name = cmd_name
         return noun
 

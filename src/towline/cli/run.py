@@ -16,6 +16,7 @@ from towline.cli import _run_views as views
 from towline.cli._output import JsonOption
 from towline.cli._run_group import START, RunGroup, StartCommand
 from towline.cli._run_tasks import add_task_commands
+from towline.cli._server import also_on_server, only_here
 from towline.cli._which_run import RUN_HELP, Run, RunOrNewest, complete_run, folder_of
 from towline.errors import LeftoversRemain, RunError
 from towline.runs.cancel import cancel as ask_to_end
@@ -29,6 +30,7 @@ from towline.runs.render import leftover_words
 from towline.runs.screen import JsonScreen, PlainScreen, QuietScreen, Screen, TerminalScreen
 from towline.runs.spawn import start_detached, start_supervisor
 from towline.runs.state import RunState
+from towline.runs.tasks import read_tries
 from towline.runs.watch import Follower, Watcher, wait_for_end
 from towline.runs.workspace import python_for
 
@@ -55,6 +57,11 @@ add_task_commands(app)
 
 
 @app.command(START, cls=StartCommand, hidden=True, epilog=EXIT_CODES)
+@only_here(
+    "a server runs workflows, not scripts that lie on your machine",
+    "make a workflow of it (towline workflow new) and: towline workflow run NAME --server URL; "
+    "to run the script here: --server none",
+)
 def start(
     script: Annotated[Path, typer.Argument(metavar="SCRIPT", help="The script to run.")],
     arguments: Annotated[
@@ -114,6 +121,7 @@ def start(
 
 
 @app.command("list", epilog="Example: towline run list --state running --state cancelling")
+@also_on_server("run.list_runs")
 def list_runs(
     state: Annotated[
         list[RunState] | None, typer.Option(help="Only runs in this state; may be repeated.")
@@ -136,17 +144,21 @@ def list_runs(
 
 
 @app.command()
+@also_on_server("run.show")
 def show(run: RunOrNewest = None, as_json: JsonOption = False) -> None:
     """Show what ran, where, how long each step took, and what came of it."""
     folder = folder_of(run)
     view = picture(folder)
+    where = {"folder": str(folder.path)}
     if as_json:
-        output.print_json(views.run_json(folder, view))
+        output.print_json(views.run_json(folder.asked, view, where))
     else:
-        views.print_run(folder, view, time.time())
+        tries = read_tries(folder.tasks, over=view.state.final)
+        views.print_run(folder.asked, view, tries, where, time.time())
 
 
 @app.command(epilog="Example: towline run logs 12 --block myexecutor_1")
+@also_on_server("run.logs")
 def logs(
     run: RunOrNewest = None,
     follow: Annotated[
@@ -177,6 +189,7 @@ def logs(
 
 
 @app.command()
+@also_on_server("run.cancel")
 def cancel(
     run: Run,
     wait: Annotated[
@@ -202,6 +215,10 @@ def cancel(
 
 
 @app.command(epilog="Example: towline run leftovers --remove")
+@only_here(
+    "clusters are asked from the machine on which the server runs",
+    "towline run show NUMBER says what may remain; on the server: towline run leftovers --remove",
+)
 def leftovers(
     run: Annotated[
         str | None,
@@ -237,6 +254,7 @@ def leftovers(
 
 
 @app.command()
+@also_on_server("run.delete")
 def delete(
     runs: Annotated[
         list[str],

@@ -110,6 +110,39 @@ class RunInfo(Record):
         return self.state == "succeeded" and not self.exit_code
 
 
+class RunEvent(Record):
+    """One event of a run, with its facts as the run wrote them."""
+
+    id: int = 0
+    time: datetime | None = None
+    event: str = ""
+    facts: dict[str, Any] = Field(default_factory=dict)
+
+
+class RunTask(Record):
+    """One try of one task; ``number`` is 1 for the first."""
+
+    task: str = ""
+    number: int = 1
+    app: str = ""
+    executor: str = ""
+    cluster: str = ""
+    state: str = ""
+    called: datetime | None = None
+    launched: datetime | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    ran_seconds: float | None = None
+    cpu_seconds: float | None = None
+    memory_bytes: int | None = None
+    host: str = ""
+    block: str = ""
+    worker: str = ""
+    pid: int | None = None
+    error: str = ""
+    text: str = ""
+
+
 class WorkflowInfo(Record):
     """An installed workflow."""
 

@@ -15,7 +15,7 @@ from towline.client.core.calls import NoAnswer
 from towline.client.core.http import DOWNLOAD_TIMEOUT, NO_ANSWER, STREAM_TIMEOUT, no_answer
 from towline.client.core.saving import PartFile, target_of
 from towline.client.core.streams import Ended, EventStream, log_event, log_stream
-from towline.client.models import FileInfo, RunInfo
+from towline.client.models import FileInfo, RunEvent, RunInfo, RunTask
 
 if TYPE_CHECKING:
     from towline.client._async.client import AsyncClient
@@ -85,6 +85,25 @@ class Run:
         """Return what the script has written so far."""
         return await self._client._do(runs.log(self._client._caller, self.number, output))
 
+    async def details(self) -> RunInfo:
+        """Return the run with all that the server says of it, in ``details``."""
+        return await self._client._do(runs.details(self._client._caller, self.number))
+
+    async def events(self) -> list[RunEvent]:
+        """Return what has happened in the run so far."""
+        return await self._client._do(runs.events(self._client._caller, self.number))
+
+    async def tasks(self, limit: int = 0, **filters: Any) -> list[RunTask]:
+        """Return the tries of the run's tasks.
+
+        Args:
+            limit: at most; 0: all.
+            filters: ``app``, ``state``, ``cluster``; a list where several will do; ``sort``.
+
+        """
+        caller = self._client._caller
+        return await self._client._do(runs.tasks(caller, self.number, limit, **filters))
+
     async def wait(self, timeout: float | None = None, *, check: bool = False) -> RunInfo:
         """Return the run once it has ended.
 
@@ -113,7 +132,7 @@ class Run:
 
     async def outputs(self) -> list[FileInfo]:
         """Return the files that the workflow names as its outputs."""
-        return await self._client._do(runs.files(self._client._caller, self.number))
+        return await self._client._do(runs.outputs(self._client._caller, self.number))
 
     async def download(
         self, folder: str | os.PathLike[str] = ".", paths: list[str] | None = None
@@ -132,9 +151,24 @@ class Run:
             if each.kind == "file"
         ]
 
-    async def delete(self) -> None:
-        """Delete the folder of the run, which must have ended."""
-        await self._client._do(runs.delete(self._client._caller, self.number))
+    async def files(self, folder: str = "") -> list[FileInfo]:
+        """Return all files of the run's folder that are shown, or of one below it."""
+        return await self._client._do(runs.files(self._client._caller, self.number, folder))
+
+    async def read(self, path: str) -> bytes:
+        """Return the content of one of `files`."""
+        return await self._client._do(runs.read(self._client._caller, self.number, path))
+
+    async def delete(self, *, forget_leftovers: bool = False) -> None:
+        """Delete the folder of the run, which must have ended.
+
+        Args:
+            forget_leftovers: even when something may remain on a cluster.
+
+        """
+        caller = self._client._caller
+        steps = runs.delete(caller, self.number, forget_leftovers=forget_leftovers)
+        await self._client._do(steps)
 
     async def _save(self, folder: Path, path: str, kind: str) -> Path:
         caller = self._client._caller

@@ -15,7 +15,7 @@ from towline.client.core.calls import NoAnswer
 from towline.client.core.http import DOWNLOAD_TIMEOUT, NO_ANSWER, STREAM_TIMEOUT, no_answer
 from towline.client.core.saving import PartFile, target_of
 from towline.client.core.streams import Ended, EventStream, log_event, log_stream
-from towline.client.models import FileInfo, RunInfo
+from towline.client.models import FileInfo, RunEvent, RunInfo, RunTask
 
 if TYPE_CHECKING:
     from towline.client._sync.client import Client
@@ -85,6 +85,25 @@ class Run:
         """Return what the script has written so far."""
         return self._client._do(runs.log(self._client._caller, self.number, output))
 
+    def details(self) -> RunInfo:
+        """Return the run with all that the server says of it, in ``details``."""
+        return self._client._do(runs.details(self._client._caller, self.number))
+
+    def events(self) -> list[RunEvent]:
+        """Return what has happened in the run so far."""
+        return self._client._do(runs.events(self._client._caller, self.number))
+
+    def tasks(self, limit: int = 0, **filters: Any) -> list[RunTask]:
+        """Return the tries of the run's tasks.
+
+        Args:
+            limit: at most; 0: all.
+            filters: ``app``, ``state``, ``cluster``; a list where several will do; ``sort``.
+
+        """
+        caller = self._client._caller
+        return self._client._do(runs.tasks(caller, self.number, limit, **filters))
+
     def wait(self, timeout: float | None = None, *, check: bool = False) -> RunInfo:
         """Return the run once it has ended.
 
@@ -113,7 +132,7 @@ class Run:
 
     def outputs(self) -> list[FileInfo]:
         """Return the files that the workflow names as its outputs."""
-        return self._client._do(runs.files(self._client._caller, self.number))
+        return self._client._do(runs.outputs(self._client._caller, self.number))
 
     def download(
         self, folder: str | os.PathLike[str] = ".", paths: list[str] | None = None
@@ -132,9 +151,24 @@ class Run:
             if each.kind == "file"
         ]
 
-    def delete(self) -> None:
-        """Delete the folder of the run, which must have ended."""
-        self._client._do(runs.delete(self._client._caller, self.number))
+    def files(self, folder: str = "") -> list[FileInfo]:
+        """Return all files of the run's folder that are shown, or of one below it."""
+        return self._client._do(runs.files(self._client._caller, self.number, folder))
+
+    def read(self, path: str) -> bytes:
+        """Return the content of one of `files`."""
+        return self._client._do(runs.read(self._client._caller, self.number, path))
+
+    def delete(self, *, forget_leftovers: bool = False) -> None:
+        """Delete the folder of the run, which must have ended.
+
+        Args:
+            forget_leftovers: even when something may remain on a cluster.
+
+        """
+        caller = self._client._caller
+        steps = runs.delete(caller, self.number, forget_leftovers=forget_leftovers)
+        self._client._do(steps)
 
     def _save(self, folder: Path, path: str, kind: str) -> Path:
         caller = self._client._caller

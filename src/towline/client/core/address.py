@@ -77,8 +77,17 @@ def local_server() -> Address | None:
     folder = server_folder()
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         url = str(json.loads((folder / "server.json").read_text())["url"])
-        return Address(url.rstrip("/"), (folder / "local.key").read_text().strip(), own=True)
+        key = (folder / "local.key").read_text().strip()
+        return Address(_numeric(url.rstrip("/")), key, own=True)
     return None
+
+
+def _numeric(url: str) -> str:
+    """Return the address without the name localhost.
+
+    That name may mean ``::1`` first, where any other user of this machine could be listening.
+    """
+    return url.replace("http://localhost:", "http://127.0.0.1:")
 
 
 def check_url(url: str, *, allow_http: bool = False) -> str:

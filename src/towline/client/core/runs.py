@@ -9,7 +9,7 @@ from typing import Any
 from towline.client.core.caller import Caller
 from towline.client.core.calls import Call, Pause, Steps, path_of
 from towline.client.core.clusters import LOOK_SECONDS
-from towline.client.models import FileInfo, RunInfo
+from towline.client.models import FileInfo, RunEvent, RunInfo, RunTask
 from towline.errors import NotInTime, RunFailed
 
 Number = int | str
@@ -67,6 +67,21 @@ def get(caller: Caller, number: Number) -> Steps[RunInfo]:
     return (yield from caller.record(RunInfo, Call("GET", path_of("runs", number))))
 
 
+def details(caller: Caller, number: Number) -> Steps[RunInfo]:
+    """Return a run with all that the server says of it."""
+    return (yield from caller.record(RunInfo, Call("GET", path_of("runs", number, "details"))))
+
+
+def events(caller: Caller, number: Number) -> Steps[list[RunEvent]]:
+    """Return the events of a run so far."""
+    return (yield from caller.all(RunEvent, path_of("runs", number, "events")))
+
+
+def tasks(caller: Caller, number: Number, limit: int, **filters: Any) -> Steps[list[RunTask]]:
+    """Return the tries of a run's tasks."""
+    return (yield from caller.all(RunTask, path_of("runs", number, "tasks"), filters, limit))
+
+
 def cancel(caller: Caller, number: Number) -> Steps[RunInfo]:
     """Ask a run to end; asking twice is asking once."""
     call = Call("POST", path_of("runs", number, "cancel"))
@@ -88,9 +103,10 @@ def again(
     return (yield from caller.record(RunInfo, call))
 
 
-def delete(caller: Caller, number: Number) -> Steps[None]:
+def delete(caller: Caller, number: Number, *, forget_leftovers: bool = False) -> Steps[None]:
     """Delete the folder of a run that has ended."""
-    yield from caller.send(Call("DELETE", path_of("runs", number)))
+    query = {"forget_leftovers": True} if forget_leftovers else {}
+    yield from caller.send(Call("DELETE", path_of("runs", number), query))
 
 
 def wait(
@@ -148,9 +164,21 @@ def exit_code_of(run: RunInfo) -> int:
     return {"succeeded": 0, "cancelled": 130, "lost": 6}.get(run.state, 1)
 
 
-def files(caller: Caller, number: Number, kind: str = "artifacts") -> Steps[list[FileInfo]]:
-    """Return the outputs of a run (``artifacts``), or all files of its folder (``files``)."""
-    return (yield from caller.all(FileInfo, path_of("runs", number, kind)))
+def outputs(caller: Caller, number: Number) -> Steps[list[FileInfo]]:
+    """Return the files that a run's workflow calls its outputs."""
+    return (yield from caller.all(FileInfo, path_of("runs", number, "artifacts")))
+
+
+def files(caller: Caller, number: Number, folder: str) -> Steps[list[FileInfo]]:
+    """Return all files of a run's folder, or of one below it."""
+    query = {"path": folder or None, "deep": True}
+    found = yield from caller.all(FileInfo, path_of("runs", number, "files"), query)
+    return [each for each in found if each.kind == "file"]
+
+
+def read(caller: Caller, number: Number, path: str) -> Steps[bytes]:
+    """Return the content of a file of a run's folder."""
+    return (yield from caller.send(file_call(number, path, "files"))).body
 
 
 def file_call(number: Number, path: str, kind: str = "artifacts") -> Call:
