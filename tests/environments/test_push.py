@@ -218,3 +218,18 @@ def test_long_work_without_a_word_is_no_silence_where_it_is_expected(machine, mo
     assert push_cargo(cargo, machine, root, "onprem", silent).installed
     with pytest.raises(ConnectionDropped, match="said nothing for 3 s"):
         push_cargo(replace(cargo, name="other", patience=0), machine, root, "onprem", silent)
+
+
+def test_long_work_is_done_by_one_of_those_that_race(layer, archive, machine, envs):
+    """As when an image is built there: it is whole before the next one begins."""
+    count = machine.home / "count"
+    count.touch()
+    finish = f'echo made >>"{count}"; sleep 0.5'
+    with ThreadPoolExecutor(3) as pool:
+        jobs = [
+            pool.submit(bring, layer, archive, machine, finish=finish, patience=60)
+            for _ in range(3)
+        ]
+        assert sorted(job.result().installed for job in jobs) == [False, False, True]
+    assert count.read_text() == "made\n"
+    assert names(envs) == ["layer-1"]

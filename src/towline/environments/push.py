@@ -142,6 +142,7 @@ def push_cargo(
         silence=SILENCE_SECONDS,
         progress=_Progress(cargo, report),
         offset=cargo.offset,
+        heard=_Waiting(cargo.name, report),
     )
     answer = marked(answered.stdout)
     for note in answer.get("note", []):
@@ -165,6 +166,24 @@ class _Progress:
         if now >= self._next or done >= self.total:
             self._next = now + 0.25
             self.report("environment", state="pushing", key=self.key, done=done, total=self.total)
+
+
+class _Waiting:
+    """Says, once for each, who is making the same thing on the cluster while we wait."""
+
+    def __init__(self, key: str, report: Report) -> None:
+        self.key, self.report = key, report
+        self._rest = b""
+        self._told: set[str] = set()
+
+    def __call__(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for who in marked(b"\n".join(lines))["waiting"]:
+            if who not in self._told:
+                self._told.add(who)
+                host, _, process = who.partition(" ")
+                text = f"{self.key} is being made on {host} (process {process}); waiting for it"
+                self.report("note", text=text)
 
 
 def _why(

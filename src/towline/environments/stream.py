@@ -38,6 +38,7 @@ def stream(
     silence: float,
     progress: Callable[[int], None],
     offset: int = 0,
+    heard: Callable[[bytes], None] = lambda data: None,
 ) -> Streamed:
     """Run a command with `head` and then the file as its standard input.
 
@@ -49,6 +50,7 @@ def stream(
         silence: seconds without a byte in either direction after which the command is ended.
         progress: called with the bytes of the file sent so far, after each chunk.
         offset: bytes of the file that are left out, from its beginning.
+        heard: called with what the command says on standard output, as it comes.
 
     Raises:
         ConnectionDropped: the command fell silent.
@@ -59,7 +61,7 @@ def stream(
     try:
         with body.open("rb") as file:
             file.seek(offset)
-            return _pump(process, head, file, thing, silence, progress)
+            return _pump(process, head, file, thing, silence, progress, heard)
     finally:
         if process.poll() is None:
             process.kill()
@@ -76,6 +78,7 @@ def _pump(
     thing: str,
     silence: float,
     progress: Callable[[int], None],
+    heard: Callable[[bytes], None],
 ) -> Streamed:
     assert process.stdin and process.stdout and process.stderr  # noqa: S101 - all are pipes
     answers: dict[IO[bytes], bytearray] = {process.stdout: bytearray(), process.stderr: bytearray()}
@@ -86,17 +89,19 @@ def _pump(
         selector.register(process.stdin, selectors.EVENT_WRITE)
         for side in answers:
             selector.register(side, selectors.EVENT_READ)
-        heard = time.monotonic()
+        last = time.monotonic()
         while selector.get_map():
-            ready = selector.select(timeout=max(0.0, heard + silence - time.monotonic()))
+            ready = selector.select(timeout=max(0.0, last + silence - time.monotonic()))
             if not ready:
                 raise ConnectionDropped(
                     thing, f"took no byte and said nothing for {silence:.0f} s; the push was ended"
                 )
-            heard = time.monotonic()
+            last = time.monotonic()
             for key, _ in ready:
                 if key.fileobj is not process.stdin:
-                    _listen(selector, key.fileobj, answers)
+                    said = _listen(selector, key.fileobj, answers)
+                    if key.fileobj is process.stdout:
+                        heard(said)
                     continue
                 if not waiting and to_come:
                     waiting = memoryview(file.read(CHUNK))
@@ -132,11 +137,14 @@ def _write(descriptor: int, data: memoryview) -> int:
 
 def _listen(
     selector: selectors.BaseSelector, side: object, answers: dict[IO[bytes], bytearray]
-) -> None:
+) -> bytes:
+    """Keep what a side says; return it."""
     for pipe, answer in answers.items():
         if pipe is side:
             data = pipe.read(CHUNK)
             if data:
                 answer.extend(data[: ANSWER_LIMIT - len(answer)])
-            elif data is not None:
+                return bytes(data)
+            if data is not None:
                 selector.unregister(pipe)
+    return b""

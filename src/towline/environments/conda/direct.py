@@ -20,6 +20,10 @@ from towline.errors import DefinitionError
 LOCK_SECONDS = 3600
 """How long one making of an environment waits for another of the same, and for conda."""
 
+SILENT_SECONDS = 180
+"""Without a sign of life for so long, one who makes it on another log-in node is taken for dead. The
+sign comes every 5 s; what an NFS client sees of it may be a minute old."""
+
 
 def direct_layer(
     request: EnvironmentRequest,
@@ -52,6 +56,7 @@ def direct_layer(
         "make_conda",
         tools="\n".join([*candidates, *known]),
         limit=str(LOCK_SECONDS),
+        silent=str(SILENT_SECONDS),
         pip="yes" if locked.pins else "",
     )
     # The scripts of packages, and the lines of the site, are run by the pre-flight.
@@ -60,7 +65,7 @@ def direct_layer(
         name=environment.key,
         archive=environment.key,
         fill=fill,
-        finish=f'{made}{tried}: >"$new/.last_used"\n: >"$new/.complete"\n',
+        finish=f"{made}{tried}{program('show_conda')}",
         advice="set env_transport: push, and the workspace makes it",
     )
 

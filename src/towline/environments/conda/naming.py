@@ -6,8 +6,10 @@ from towline.environments.cluster_side import Report, marked
 
 
 def tell_conda_name(answer: str | bytes, report: Report) -> None:
-    """Tell when ``CONDA_DIR/envs/CONDA_ENV`` is something of the user's own, which stays."""
+    """Tell when ``CONDA_DIR/envs/CONDA_ENV`` is the user's own, which stays, or cannot be made."""
     said = marked(answer)
+    for words in said["failed"]:
+        report("warning", text=f"the environment is there, but its link {words}")
     for theirs in said["theirs"]:
         report(
             "warning",

@@ -17,6 +17,8 @@ fi
 # Moved aside first: nobody ever sees a half-deleted folder that says it is complete.
 aside=$target.tmp.deleted.$$
 mv "$target" "$aside" || exit 1
+# Of what the cluster's own conda has made this is a link.
+case $(readlink "$aside") in .*.made.*) rm -rf "$root/$(readlink "$aside")" ;; esac
 # An unpacked image may hold folders that nobody may write to.
 rm -rf "$aside" 2>/dev/null || { chmod -R u+rwX "$aside" && rm -rf "$aside"; }
 [ -e "$aside" ] || echo @@deleted=

@@ -7,14 +7,9 @@ later=$2
 words() { grep -v '^INFO' .log | tail -n 4 | tr '\n' ' '; }
 
 if [ -n "$source" ]; then
-    # One build at a time: who waited finds it there and has nothing to do.
-    if command -v flock >/dev/null 2>&1; then
-        exec 9>"${TMPDIR:-/tmp}/towline-$(id -u)-${later##*/}.lock" && flock -w 3600 9
-        [ ! -e "$later/.complete" ] || exit 0
-    fi
     limited=
     ! command -v timeout >/dev/null 2>&1 || limited="timeout -k 10 $limit"
-    $limited "$program" build image.sif "$source" >.log 2>&1 9>&- </dev/null || {
+    $limited "$program" build image.sif "$source" >.log 2>&1 </dev/null || {
         [ $? != 124 ] || echo "it did not end in $((limit / 60)) minutes" >>.log
         why "${program##*/} could not make the image from $asked: $(words)" "build it where you can, and give the file as container_image"
     }

@@ -11,7 +11,7 @@ for name in *; do
     [ -e "$name/.complete" ] || continue
     used=$(stat -c %Y "$name/.last_used" 2>/dev/null)
     kb=
-    [ "$sizes" = no ] || kb=$(du -sk "$name" 2>/dev/null | sed 's/[^0-9].*//')
+    [ "$sizes" = no ] || kb=$(du -sk "$name/." 2>/dev/null | sed 's/[^0-9].*//')
     tags=
     for tag in "$name"/.used-by/*; do
         [ -e "$tag" ] || continue

@@ -26,6 +26,8 @@ for name in $names; do
     [ -e "$name" ] || continue
     aside=$name.tmp.rebuilt.$$
     said=$(mv "$name" "$aside" 2>&1) || { echo "@@stuck=$said"; exit 0; }
+    # Of what the cluster's own conda has made this is a link.
+    case $(readlink "$aside") in .*.made.*) rm -rf "$(readlink "$aside")" ;; esac
     # An unpacked image may hold folders that nobody may write to.
     rm -rf "$aside" 2>/dev/null || { chmod -R u+rwX "$aside" && rm -rf "$aside"; } 2>/dev/null
     echo "@@moved=$name"

@@ -14,6 +14,12 @@ target=$root/$name
 if [ -e "$target/.complete" ]; then echo @@already=; exit 0; fi
 said=$(mkdir -p "$root" 2>&1) || refuse mkdir "$said"
 find "$root" -maxdepth 1 -name '*.tmp.*' -mtime +0 -exec rm -rf {} + 2>/dev/null
+# What a killed conda has left; of one that is whole there is a link.
+for made in "$root"/.*.made.*; do
+    place=${made##*/.}
+    [ ! -d "$made" ] || [ "$(readlink "$root/${place%%.made.*}")" = "${made##*/}" ] ||
+        find "$made" -maxdepth 0 -mtime +0 -exec rm -rf {} + 2>/dev/null
+done
 
 free_kb=$(df -Pk "$root" 2>/dev/null | awk 'END { if (NR > 1) print $4 }')
 [ -z "$free_kb" ] || [ "$free_kb" -ge "$need_kb" ] || refuse space "$free_kb"
@@ -22,7 +28,8 @@ free_files=$(df -Pi "$root" 2>/dev/null | awk 'END { if (NR > 1 && $2 > 0) print
 
 new=$(mktemp -d "$target.tmp.XXXXXX" 2>&1) || refuse mkdir "$new"
 ticker=
-trap '[ -z "$ticker" ] || kill "$ticker" 2>/dev/null; rm -rf "$new" 2>/dev/null || { chmod -R u+rwX "$new"; rm -rf "$new"; }' EXIT
+held=
+trap '[ -z "$held" ] || rm -f "$held"; [ -z "$ticker" ] || kill "$ticker" 2>/dev/null; rm -rf "$new" 2>/dev/null || { chmod -R u+rwX "$new"; rm -rf "$new"; }' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 
 # Of a connection that broke the daemon here may learn hours later. gzip is what waits for bytes, so
@@ -60,7 +67,14 @@ said=$(eval "$take" 2>&1) && [ "$(cat "$new/.reader-code")" = 0 ] || {
 rm -f "$new/.reader" "$new/.reader-code"
 # The archive's end was read or tar had failed; its own last file says so once more.
 [ -e "$new/lock.json" ] || refuse tar the archive broke off
-sh -c "$finish" finish "$new" "$target" || refuse finish $?
+# Long work one at a time: who waited finds it done. The lock is let go with this shell, at its end; in
+# the folder, as other log-in nodes see it, too.
+if [ "$patience" -gt 0 ] && command -v flock >/dev/null 2>&1; then
+    exec 9>"$root/.$name.tmp.lock"
+    ! flock -w "$patience" 9 || held=$root/.$name.tmp.lock
+    if [ -e "$target/.complete" ]; then echo @@already=; exit 0; fi
+fi
+sh -c "$finish" finish "$new" "$target" 9>&- || refuse finish $?
 : >"$new/.last_used"
 : >"$new/.complete"
 
