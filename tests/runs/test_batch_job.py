@@ -140,7 +140,7 @@ def test_a_program_runs_with_its_files_and_its_results_come_back(start: Start, c
     words = ("a b", "$HOME `id`; 'x' \"y\"\n|", "ü", "")
     job = start(
         {**SLURM, "worker_init": "export GREETING='from the node'"},
-        *("python3", "main.py", *words),
+        *("python", "main.py", *words),
         files={
             "main.py": "import json, os, pathlib, sys\n"
             "print(json.dumps(sys.argv[1:]), flush=True)\n"

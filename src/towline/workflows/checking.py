@@ -11,6 +11,7 @@ from towline.workflows.consistency import flat
 from towline.workflows.definition import (
     FILE,
     WorkflowDefinition,
+    has_secrets,
     load_definition,
     reference_in,
 )
@@ -34,6 +35,7 @@ def check_folder(folder: Path) -> WorkflowDefinition:
     definition = load_definition(folder)
     _check_files(folder, definition)
     _check_executors(folder, definition)
+    _check_batch_job(definition)
     return definition
 
 
@@ -82,6 +84,22 @@ def _check_executors(folder: Path, definition: WorkflowDefinition) -> None:
         load_executors(folder / source)
         return
     load_executors(_with_defaults(definition, source), folder=folder)
+
+
+def _check_batch_job(definition: WorkflowDefinition) -> None:
+    if definition.on is None:
+        return
+    from towline.engine.batch_job import check_pattern, read_on
+
+    if has_secrets(definition.inputs):
+        raise DefinitionError(
+            f"{FILE}: on",
+            "a batch job cannot take secrets: nothing but files could bring them to its node",
+            "leave `on` out, or keep the secret on the cluster",
+        )
+    read_on(_with_defaults(definition, {"on": definition.on})["on"])
+    for pattern in definition.outputs:
+        check_pattern(pattern)
 
 
 def _with_defaults(

@@ -6,6 +6,7 @@ runs the job and imports more.
 
 from __future__ import annotations
 
+from towline.engine.batch_job.patterns import check_pattern
 from towline.engine.batch_job.request import ON_KEYS, BatchRequest, read_on
 
-__all__ = ["ON_KEYS", "BatchRequest", "read_on"]
+__all__ = ["ON_KEYS", "BatchRequest", "check_pattern", "read_on"]

@@ -13,6 +13,11 @@ from towline.ssh import quote
 NOT_AGAIN = 98
 """Exit code of a job that a scheduler starts a second time; only ``begun`` says so for sure."""
 
+PYTHON = "python"
+"""A program of this name is Python 3 where there is no ``python``, as on most systems of today."""
+
+_FIND_PYTHON = "towline_python=$(command -v python || command -v python3 || echo python)"
+
 _SCRIPT = """\
 cd @FOLDER@/work || exit 96
 if ! mkdir ../begun 2>/dev/null; then
@@ -41,11 +46,15 @@ def job_script(folder: str, argv: Sequence[str], variables: Mapping[str, str]) -
 
     """
     exports = "\n".join(f"export {name}={quote(value)}" for name, value in variables.items())
+    program = quote(*argv)
+    if argv[0] == PYTHON:
+        exports += f"\n{_FIND_PYTHON}"
+        program = f'"$towline_python" {quote(*argv[1:])}' if argv[1:] else '"$towline_python"'
     return (
         _SCRIPT.replace("@FOLDER@", quote(folder))
         .replace("@NOT_AGAIN@", str(NOT_AGAIN))
         .replace("@VARIABLES@", exports)
-        .replace("@PROGRAM@", quote(*argv))
+        .replace("@PROGRAM@", program)
     )
 
 
