@@ -16,6 +16,7 @@ from towline.errors import TowlineError
 NOUNS = {
     "run": "Run a script on your clusters; list, watch and stop runs.",
     "cluster": "Add, show, check and log in to clusters.",
+    "workflow": "Workflows: a form, a script, versions; install and run them.",
     "env": "Python environments on the clusters.",
     "up": "Start the server in the background and print a link to it.",
     "down": "End the server; runs go on.",

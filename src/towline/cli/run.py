@@ -110,9 +110,9 @@ def start(
     )
     if detach:
         start_detached(folder)
-        _print_started(folder, quiet, as_json)
+        print_started(folder, quiet, as_json)
         return
-    screen = _screen(quiet, as_json)
+    screen = screen_for(quiet, as_json)
     try:
         code = Watcher(folder, screen, lambda: start_supervisor(folder)).watch()
     except BrokenPipeError:
@@ -274,7 +274,8 @@ def _verbs() -> list[str]:
     return ["list", "show", "logs", "tasks", "timeline", "cancel", "leftovers", "delete"]
 
 
-def _screen(quiet: bool, as_json: bool) -> Screen:
+def screen_for(quiet: bool, as_json: bool) -> Screen:
+    """Return how a run is shown here: for programs, for pipes, or live on a terminal."""
     if as_json:
         return JsonScreen()
     if quiet:
@@ -284,7 +285,8 @@ def _screen(quiet: bool, as_json: bool) -> Screen:
     return PlainScreen()
 
 
-def _print_started(folder: RunFolder, quiet: bool, as_json: bool) -> None:
+def print_started(folder: RunFolder, quiet: bool, as_json: bool) -> None:
+    """Print the number of a run that was started, and how to go on with it."""
     if as_json:
         facts = {"run": folder.number, "tag": folder.tag, "folder": str(folder.path)}
         typer.echo(json.dumps(facts))
