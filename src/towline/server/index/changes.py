@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +116,7 @@ class ChangeHub:
 
     async def listen(
         self, after: str | None, may: Callable[[Change], bool]
-    ) -> AsyncIterator[Change | None]:
+    ) -> AsyncGenerator[Change | None, None]:
         """Yield changes as they come, those missed since ``after`` first.
 
         Args:

@@ -58,7 +58,8 @@ class RunIndex:
         self._scanning = asyncio.Lock()  # the scanner is used by one thread at a time
         self._runs: dict[int, IndexedRun] = {}
         self._numbers: list[int] = []  # ascending
-        self._unsaved: dict[int, IndexedRun] = {}
+        self.unsaved: dict[int, IndexedRun] = {}
+        """Ended runs that the database does not have yet."""
         self._unforgotten: set[int] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -144,7 +145,7 @@ class RunIndex:
                 self._wake.clear()
                 await asyncio.sleep(BUSY_SECONDS / 2)  # what is asked for together is done together
             await self._guarded(self.refresh)
-            await self._guarded(self._save)
+            await self._guarded(self.save)
 
     async def _guarded(self, step: Callable[[], Awaitable[object]]) -> None:
         try:
@@ -160,7 +161,7 @@ class RunIndex:
             batch = unread[start : start + FIRST_BATCH]
             self._apply(await self._in_thread(partial(self._scanner.notice, batch)))
         await self.refresh()
-        await self._save()
+        await self.save()
 
     def _pause(self) -> float:
         if time.monotonic() - self._changed_at < QUIET_AFTER:
@@ -189,7 +190,7 @@ class RunIndex:
         self._runs[run.number] = run
         self.changes.publish_run(run)
         if run.final:
-            self._unsaved[run.number] = run
+            self.unsaved[run.number] = run
             self._unforgotten.discard(run.number)
             if self._files is not None:
                 self._files.look_again(self.folder / str(run.number))
@@ -199,21 +200,21 @@ class RunIndex:
         if run is None:
             return
         del self._numbers[bisect.bisect_left(self._numbers, number)]
-        self._unsaved.pop(number, None)
+        self.unsaved.pop(number, None)
         self._unforgotten.add(number)
         data = f'{{"number":{number},"gone":true}}'
         self.changes.publish("run", str(number), data, gone=True, subject=run)
         if self._files is not None:
             self._files.look_again(self.folder / str(number))
 
-    async def _save(self) -> None:
+    async def save(self) -> None:
         """Write what has ended and what is gone; what fails is tried again at the next look."""
-        if self._unsaved:
-            saving = list(self._unsaved.values())
+        if self.unsaved:
+            saving = list(self.unsaved.values())
             await rows.save_ended(self._store, saving)
             for run in saving:
-                if self._unsaved.get(run.number) is run:
-                    del self._unsaved[run.number]
+                if self.unsaved.get(run.number) is run:
+                    del self.unsaved[run.number]
         if self._unforgotten:
             gone: Iterable[int] = sorted(self._unforgotten)
             await rows.forget(self._store, list(gone))
