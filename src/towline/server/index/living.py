@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 
@@ -109,11 +108,9 @@ class LivingRun:
 
         Returns whether none of them is left.
         """
-        left = self.is_reaping
-        if self._keeper is not None:
-            with contextlib.suppress(ChildProcessError):
-                left = os.waitpid(self._keeper.pid, os.WNOHANG)[0] == 0 or left
-        return not left
+        reaping = self.is_reaping
+        keeper = self._keeper or keeper_of(self.folder)
+        return collect_child(keeper.pid) and not reaping
 
     def _surely_vanished(self) -> bool:
         self._keeper = None
@@ -121,3 +118,11 @@ class LivingRun:
             return keeper_vanished(self.folder) and final_event(self.folder) is None
         except RunError:
             return False
+
+
+def collect_child(pid: int) -> bool:
+    """Collect a process that has ended, if it was our child; False while it is one, and lives."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True

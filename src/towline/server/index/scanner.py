@@ -6,8 +6,9 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from towline.errors import RunError
@@ -15,11 +16,12 @@ from towline.runs import Event, RunFolder, RunState
 from towline.runs.liveness import final_event
 from towline.runs.view import ClusterView, RunView, fold
 from towline.server.index.entry import IndexedRun, from_view
-from towline.server.index.living import LivingRun
+from towline.server.index.living import LivingRun, collect_child
 
 SETTLED_NS = 50_000_000  # a folder's time of change is as coarse as the kernel's tick
 KEEPERS_A_SECOND = 100
 KEEPER_SECONDS = 1.0  # at least, between two looks at one keeper
+JUST_ENDED = 60.0  # seconds: its supervisor may be our child, and not collected yet
 MOST_REAPERS = 4  # at once: after a restart of the machine every run has lost its supervisor
 
 
@@ -51,7 +53,7 @@ class RunScanner:
         self._keepers_at = 0.0
         self._to_reap: deque[int] = deque()
         self._reaping: set[int] = set()
-        self._to_collect: dict[int, LivingRun] = {}
+        self._to_collect: dict[int, Callable[[], bool]] = {}
 
     @property
     def living(self) -> int:
@@ -118,7 +120,7 @@ class RunScanner:
         for number in numbers:
             del self._known[number]
             if run := self._living.pop(number, None):
-                self._to_collect[number] = run
+                self._to_collect[number] = run.collect
         seen.gone += numbers
 
     def _take_in(self, number: int, inode: int, seen: Seen) -> None:
@@ -129,6 +131,8 @@ class RunScanner:
             if last is not None:
                 seen.changed.append(_from_last_event(folder, last, inode))
                 self._known[number] = inode
+                if abs(time.time() - last.time) < JUST_ENDED and (keeper := folder.keeper()):
+                    self._to_collect[number] = partial(collect_child, keeper.pid)
                 return
             run = LivingRun(folder, inode)
         except (RunError, OSError):
@@ -145,13 +149,13 @@ class RunScanner:
         seen.changed.append(run.entry())
         if run.over:
             del self._living[number]
-            self._to_collect[number] = run
+            self._to_collect[number] = run.collect
             self._reaping.discard(number)
 
     def _look_after(self, seen: Seen) -> None:
         """Check some keepers, start reapers, collect our dead children."""
-        for number, run in list(self._to_collect.items()):
-            if run.collect():
+        for number, collected in list(self._to_collect.items()):
+            if collected():
                 del self._to_collect[number]
         for number in self._due():
             living = self._living.get(number)
