@@ -16,6 +16,7 @@ from towline.workflows.values import typed
 
 _LAYOUT = ("width", "float", "size", "area")
 _SCHEDULER = {"dd": "--", "d": "-", "e": "="}
+OPTION = re.compile(r"--?[A-Za-z0-9_][\w.-]*")
 _PASSWORD = re.compile(r"passw|secret|token", re.I)
 
 
@@ -230,11 +231,13 @@ def _argument(element: Element, new: dict[str, Any], name: str, report: Report) 
     given = element.attributes.pop("argument", "").strip()
     if new["type"] == "secret":
         return
-    if given.startswith("-"):
-        new["argument"] = given
-        return
-    new["argument"] = f"--{name}"
-    if given:
+    option = given if given.startswith("-") else f"--{name}"
+    new["argument"] = option
+    if not OPTION.fullmatch(option):
+        new["argument"] = False
+        how = f"{option!r} cannot be an option; the script reads it with towline.inputs()"
+        report.left_out(element.line, f"{name}: its argument", how)
+    elif given and given != option:
         how = "there is no params.run; the value comes as an argument like the others"
         report.left_out(element.line, f"{name}: argument={given!r}", how)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from towline.workflows.fields import Fields, GroupField, InputField
+from towline.workflows.fields import BooleanField, Fields, GroupField, InputField, MultiChoiceField
 
 SEPARATOR = "|"
 
@@ -34,9 +34,29 @@ def inputs_of_payload(fields: Fields, payload: Mapping[str, Any]) -> dict[str, A
             place = inner
         if isinstance(value, Mapping) and isinstance(place.get(path[-1]), dict):
             place[path[-1]].update(value)
+        elif isinstance(value, Mapping):
+            place[path[-1]] = dict(value)
         else:
-            place[path[-1]] = dict(value) if isinstance(value, Mapping) else value
+            place[path[-1]] = _value(_field(fields, path), value)
     return inputs
+
+
+def _field(fields: Fields, path: tuple[str, ...]) -> InputField | None:
+    found: InputField | None = None
+    for part in path:
+        found = fields.get(part)
+        fields = found.inputs if isinstance(found, GroupField) else {}
+    return found
+
+
+def _value(field: InputField | None, value: Any) -> Any:
+    """Return a value as a form of today has it: a boolean's own words, values between commas."""
+    if isinstance(field, BooleanField) and value in (field.true_value, field.false_value):
+        return bool(value == field.true_value)
+    if isinstance(field, MultiChoiceField) and isinstance(value, str):
+        known = [option.value for option in field.options]
+        return value if value in known else [each for each in value.split(",") if each]
+    return value
 
 
 def _path(fields: Fields, key: str, payload: Mapping[str, Any]) -> tuple[str, ...]:

@@ -59,7 +59,11 @@ def read_tool(root: Element, name: str, files: set[str], report: Report) -> dict
     if "run" not in new:
         raise DefinitionError(f"{report.file}:{root.line}", "has no <command>: nothing to run")
     first = {key: new.pop(key) for key in ("title", "description") if new.get(key)}
-    return {**first, "inputs": inputs, **{key: value for key, value in new.items() if value}}
+    return {
+        **first,
+        "inputs": inputs,
+        **{key: value for key, value in new.items() if value not in ([], "")},
+    }
 
 
 def _title(root: Element, name: str, report: Report) -> str:
@@ -228,5 +232,7 @@ class _Inputs:
                 wanted, number = f"{plain[:40]}_{case[:16]}_{number}", number + 1
         if wanted != name:
             why = "the name is taken in its section" if plain == name else "names have a-z, 0-9, _"
-            self._report.changed(line, name, f"called {wanted}: {why}; the script's option stays")
+            self._report.changed(
+                line, name, f"called {wanted}: {why}; to the script it is the same"
+            )
         return wanted
