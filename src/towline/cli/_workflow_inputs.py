@@ -11,16 +11,16 @@ from typing import Any
 import typer
 
 from towline.errors import DefinitionError, InputsWrong
-from towline.workflows import SecretField, WorkflowDefinition, check_inputs
+from towline.workflows import Installed, SecretField, WorkflowDefinition, check_inputs
 from towline.workflows.consistency import flat
-from towline.workflows.inputs import preset_inputs
+from towline.workflows.presets import Presets, with_preset
 from towline.workflows.words import values_of_words
 
 _MOST_SECRET_BYTES = 64_000
 
 
 def read_inputs(
-    definition: WorkflowDefinition,
+    workflow: Installed,
     words: Sequence[str],
     secret_files: Sequence[str],
     preset: str | None = None,
@@ -34,10 +34,11 @@ def read_inputs(
         DefinitionError: a word or a file cannot be read.
 
     """
+    definition = workflow.definition
     values = values_of_words(definition, words)
     for name, secret in _secrets(definition, secret_files).items():
         _put(values, name, secret)
-    while sys.stdin.isatty() and (missing := _next_secret(definition, values, preset)):
+    while sys.stdin.isatty() and (missing := _next_secret(workflow, values, preset)):
         _put(values, missing, typer.prompt(missing, hide_input=True, err=True))
     return values
 
@@ -71,12 +72,12 @@ def _read(path: Path) -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
-def _next_secret(
-    definition: WorkflowDefinition, values: Mapping[str, Any], preset: str | None
-) -> str | None:
+def _next_secret(workflow: Installed, values: Mapping[str, Any], preset: str | None) -> str | None:
     """Return the first secret that is missing in a form that else is right."""
+    definition = workflow.definition
     try:
-        check_inputs(definition, preset_inputs(definition, preset, values))
+        kept = Presets().of(workflow.name)
+        check_inputs(definition, with_preset(definition, preset, values, kept))
     except InputsWrong as wrong:
         fields = dict(flat(definition.inputs))
         for problem in wrong.problems:

@@ -26,8 +26,8 @@ from towline.workflows import (
     from_folder,
     read_source,
 )
-from towline.workflows.inputs import preset_inputs
 from towline.workflows.pickers import remembered_choices
+from towline.workflows.presets import Presets, with_preset
 from towline.workflows.starter import write_starter
 
 HELP = """Workflows: a folder with a form and a script, installed in versions.
@@ -192,8 +192,11 @@ def check(
     found = workflow_of(workflow, version)
     given = inputs or secret_file or cluster or preset
     if given:
-        values = read_inputs(found.definition, inputs or [], secret_file or [], preset)
-        checked = check_inputs(found.definition, preset_inputs(found.definition, preset, values))
+        values = read_inputs(found, inputs or [], secret_file or [], preset)
+        kept = Presets().of(found.name)
+        checked = check_inputs(
+            found.definition, with_preset(found.definition, preset, values, kept)
+        )
         plan_of(found, checked, read_overrides(cluster or []))
     if as_json:
         output.print_json({**views.workflow_json(found), "ok": True})
@@ -227,7 +230,7 @@ def run(
     found = workflow_of(workflow, version)
     prepared = prepare(
         found,
-        read_inputs(found.definition, inputs or [], secret_file or [], preset),
+        read_inputs(found, inputs or [], secret_file or [], preset),
         clusters=read_overrides(cluster or []),
         preset=preset,
         title=title,

@@ -26,7 +26,7 @@ from towline.workflows.files import (
     names_of_copies,
     renamed,
 )
-from towline.workflows.inputs import preset_inputs
+from towline.workflows.presets import Presets, with_preset
 from towline.workflows.sources.tree import copy_tree
 
 
@@ -56,7 +56,7 @@ def prepare(
         values: its inputs; laid over those of the preset.
         clusters: executor label -> cluster name, in place of the definition's and the form's.
         owner: the user whose run it is, on a server.
-        preset: a named set of inputs of the workflow's own.
+        preset: a named set of inputs: the workflow's own, or one that the owner keeps.
         title: what people call the run.
         again_of: number of the run that this one repeats.
         find_file: finds the file behind a value of a file field. The default takes any path of
@@ -69,7 +69,7 @@ def prepare(
 
     """
     definition = installed.definition
-    checked = check_inputs(definition, preset_inputs(definition, preset, values))
+    checked = check_inputs(definition, _preset_and(installed, owner, preset, values))
     files = find_files(definition.inputs, checked.values, _also_of_run(find_file, again_of))
     checked = replace(checked, values=renamed(checked.values, names_of_copies(files)))
     plan = plan_of(installed, checked, dict(clusters or {}))
@@ -142,6 +142,13 @@ def _fill(
         from towline.runs.batch_job import request_path
 
         replace(plan.batch, inputs=str(folder.inputs_json)).write(request_path(folder))
+
+
+def _preset_and(
+    installed: Installed, owner: str | None, preset: str | None, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    kept = Presets(owner).of(installed.name) if preset is not None else {}
+    return with_preset(installed.definition, preset, values, kept)
 
 
 def _take_back(folder: RunFolder) -> None:

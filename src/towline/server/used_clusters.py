@@ -9,7 +9,7 @@ from towline.runs import Asked
 from towline.runs.plan import LOCAL, Plan, plan_of
 from towline.server.launcher import Launch
 from towline.workflows import Installed, check_inputs
-from towline.workflows.inputs import preset_inputs
+from towline.workflows.presets import Presets, with_preset
 from towline.workflows.references import chosen_clusters, resolved
 
 
@@ -21,7 +21,9 @@ def used_clusters(launch: Launch) -> list[str]:
 
     """
     definition = launch.installed.definition
-    checked = check_inputs(definition, preset_inputs(definition, launch.preset, launch.inputs))
+    kept = Presets(launch.owner).of(launch.installed.name)
+    inputs = with_preset(definition, launch.preset, launch.inputs, kept)
+    checked = check_inputs(definition, inputs)
     plan = plan_of(launch.installed, checked, dict(launch.clusters))
     names = set(plan.clusters.values()) | _of_executors(launch.installed, plan)
     if plan.on is not None and (name := _cluster_in(plan.on)):

@@ -25,6 +25,7 @@ from towline.workflows._spelling import NAME, NAME_RULE
 from towline.workflows.checking import check_folder
 from towline.workflows.definition import load_definition
 from towline.workflows.installed import Installed
+from towline.workflows.presets import forget_presets
 from towline.workflows.sources.read import same_again
 from towline.workflows.sources.source import Progress, Source, Wanted
 from towline.workflows.sources.tree import digest_of
@@ -43,6 +44,7 @@ class Catalog:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or folders.state_folder() / "workflows"
+        self._read: dict[tuple[str, int], tuple[tuple[int, int], Installed]] = {}
 
     def names(self) -> list[str]:
         """Return the names of all workflows, sorted."""
@@ -83,7 +85,20 @@ class Catalog:
             raise WorkflowNotFound(
                 f"workflow {name}", f"has no version {version} (there are: {known})"
             )
-        return _read(self.folder / name / str(version or versions[-1]), name)
+        return self._version(name, version or versions[-1])
+
+    def _version(self, name: str, number: int) -> Installed:
+        """Return a version, read once: it never changes while its record is the same file."""
+        path = self.folder / name / str(number)
+        try:
+            about = (path / _RECORD).stat()
+        except OSError:
+            return _read(path, name)  # says what is wrong
+        mark = (about.st_ino, about.st_mtime_ns)
+        known = self._read.get((name, number))
+        if known is None or known[0] != mark:
+            known = self._read[name, number] = (mark, _read(path, name))
+        return known[1]
 
     def add(
         self, source: Wanted, name: str | None = None, progress: Progress = _silent
@@ -158,6 +173,7 @@ class Catalog:
             except FileNotFoundError:
                 raise self._unknown(name) from None
         shutil.rmtree(gone, ignore_errors=True)
+        forget_presets(name)
 
     @contextlib.contextmanager
     def _staged(self, source: Wanted, progress: Progress) -> Iterator[Path]:

@@ -42,7 +42,7 @@ class CheckedInputs:
 
     def kept(self) -> dict[str, Any]:
         """Return the inputs as a run's record keeps them: each secret as ``{"secret": true}``."""
-        return _merged(self.values, _masked(self.secrets))
+        return merged(self.values, _masked(self.secrets))
 
 
 def check_inputs(definition: WorkflowDefinition, values: Mapping[str, Any]) -> CheckedInputs:
@@ -183,32 +183,14 @@ class _Check:
             return None
 
 
-def preset_inputs(
-    definition: WorkflowDefinition, preset: str | None, values: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return values laid over those of a preset of the workflow's own; groups are merged.
-
-    Raises:
-        InputsWrong: there is no such preset.
-
-    """
-    if preset is None:
-        return dict(values)
-    if preset not in definition.presets:
-        hint = suggestion(preset, definition.presets)
-        known = ", ".join(definition.presets) or "none"
-        problem = InputProblem((), f"there is no preset '{preset}'{hint} (there are: {known})")
-        raise InputsWrong("preset", [problem])
-    return _merged(definition.presets[preset], values)
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return inputs laid over others; groups are merged, lists are not."""
+    found = dict(below)
     for name, value in above.items():
-        under = merged.get(name)
+        under = found.get(name)
         both = isinstance(under, Mapping) and isinstance(value, Mapping)
-        merged[name] = _merged(under, value) if both and under is not None else value
-    return merged
+        found[name] = merged(under, value) if both and under is not None else value
+    return found
 
 
 def _masked(secrets: Mapping[str, Any]) -> dict[str, Any]:
