@@ -22,6 +22,7 @@ NOUNS = {
     "down": "End the server; runs go on.",
     "status": "Show whether a server runs here, and where.",
     "server": "Serve in this terminal: for systemd and containers.",
+    "ci": "One step of a CI job: clusters on, workflow run, outputs fetched, all put back.",
     "key": "API keys, for programs and other machines.",
     "user": "Accounts of a shared server.",
     "testbed": "Two real Slurm clusters on this machine, to try and to test on.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from towline.client.core import clusters, runs
@@ -16,16 +17,20 @@ class Started:
 
     clusters: list[str] = field(default_factory=list)
     runs: list[int] = field(default_factory=list)
+    changed: Callable[[], None] = lambda: None
+    """Is called after each change, before the change is made true."""
 
     def cluster(self, name: str) -> None:
         """Note a cluster that is about to be switched on."""
         if name not in self.clusters:
             self.clusters.append(name)
+            self.changed()
 
     def run(self, number: int) -> None:
         """Note a run that was launched."""
         if number not in self.runs:
             self.runs.append(number)
+            self.changed()
 
 
 @dataclass(frozen=True)
