@@ -43,8 +43,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any], route: APIRoute) -> None:
-    if "422" in operation["responses"]:
-        operation["responses"]["422"] = problems(422)[422]
+    always = [422] if "422" in operation["responses"] else []
+    if "requestBody" in operation:
+        always += [400, 413]  # it cannot be read at all; it is too long
+    for status in always:
+        operation["responses"][str(status)] = problems(status)[status]
     if isinstance(route, RuledRoute) and route.rule.action is not None:
         operation["security"] = [{"key": []}, {"basic": []}]
         operation["x-action"] = route.rule.action.value
