@@ -14,20 +14,18 @@ from towline.cli._output import JsonOption
 from towline.cli._workflow_inputs import read_inputs
 from towline.errors import DefinitionError
 from towline.runs.checks import read_overrides
+from towline.runs.launching import check as check_inputs
 from towline.runs.launching import prepare, start, start_process
-from towline.runs.plan import plan_of
 from towline.runs.watch import Watcher
 from towline.workflows import (
     FILE,
     Catalog,
     Installed,
-    check_inputs,
     form_schema,
     from_folder,
     read_source,
 )
 from towline.workflows.pickers import remembered_choices
-from towline.workflows.presets import Presets, with_preset
 from towline.workflows.starter import write_starter
 
 HELP = """Workflows: a folder with a form and a script, installed in versions.
@@ -193,11 +191,7 @@ def check(
     given = inputs or secret_file or cluster or preset
     if given:
         values = read_inputs(found, inputs or [], secret_file or [], preset)
-        kept = Presets().of(found.name)
-        checked = check_inputs(
-            found.definition, with_preset(found.definition, preset, values, kept)
-        )
-        plan_of(found, checked, read_overrides(cluster or []))
+        check_inputs(found, values, clusters=read_overrides(cluster or []), preset=preset)
     if as_json:
         output.print_json({**views.workflow_json(found), "ok": True})
         return

@@ -68,11 +68,8 @@ def prepare(
         RunError: the folder cannot be made; nothing of it remains.
 
     """
-    definition = installed.definition
-    checked = check_inputs(definition, _preset_and(installed, owner, preset, values))
-    files = find_files(definition.inputs, checked.values, _also_of_run(find_file, again_of))
-    checked = replace(checked, values=renamed(checked.values, names_of_copies(files)))
-    plan = plan_of(installed, checked, dict(clusters or {}))
+    finder = _also_of_run(find_file, again_of)
+    checked, files, plan = _checked(installed, values, clusters, owner, preset, finder)
     folder = RunFolder.create(
         plan.script,
         plan.argv,
@@ -90,7 +87,7 @@ def prepare(
             "digest": installed.digest,
         },
         inputs=checked.kept(),
-        outputs=list(definition.outputs),
+        outputs=list(installed.definition.outputs),
         again_of=again_of,
     )
     try:
@@ -105,6 +102,19 @@ def prepare(
             ) from error
         raise
     return Prepared(folder, checked.secrets)
+
+
+def check(
+    installed: Installed,
+    values: Mapping[str, Any],
+    *,
+    clusters: Mapping[str, str] | None = None,
+    owner: str | None = None,
+    preset: str | None = None,
+    find_file: FindFile = local_file,
+) -> CheckedInputs:
+    """Check all that `prepare` would, and make nothing; its arguments and errors are the same."""
+    return _checked(installed, values, clusters, owner, preset, find_file)[0]
 
 
 def start(prepared: Prepared) -> RunFolder:
@@ -126,6 +136,21 @@ def start_process(prepared: Prepared) -> subprocess.Popen[bytes]:
 
     """
     return start_supervisor(prepared.folder, prepared.secrets)
+
+
+def _checked(
+    installed: Installed,
+    values: Mapping[str, Any],
+    clusters: Mapping[str, str] | None,
+    owner: str | None,
+    preset: str | None,
+    find_file: FindFile,
+) -> tuple[CheckedInputs, dict[Any, Path], Plan]:
+    definition = installed.definition
+    checked = check_inputs(definition, _preset_and(installed, owner, preset, values))
+    files = find_files(definition.inputs, checked.values, find_file)
+    checked = replace(checked, values=renamed(checked.values, names_of_copies(files)))
+    return checked, files, plan_of(installed, checked, dict(clusters or {}))
 
 
 def _fill(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from towline.server.api import (
     about,
     audit,
+    cluster_power,
+    cluster_types,
+    clusters,
     events,
     grants,
     health,
@@ -12,12 +15,16 @@ from towline.server.api import (
     launches,
     login,
     me,
+    resources_2022,
     run_events,
     run_files,
     run_logs,
     run_tasks,
     runs,
+    uploads,
     users,
+    workflow_forms,
+    workflows,
 )
 from towline.server.routing import Router
 
@@ -29,6 +36,10 @@ ROUTERS: tuple[Router, ...] = (
     run_events.router,
     run_tasks.router,
     run_files.router,
+    clusters.router,
+    cluster_power.router,
+    cluster_types.router,
+    resources_2022.router,
     events.router,
     about.pages,
     about.router,
@@ -39,4 +50,7 @@ ROUTERS: tuple[Router, ...] = (
     users.router,
     grants.router,
     audit.router,
+    uploads.router,
+    workflows.router,
+    workflow_forms.router,
 )
