@@ -35,6 +35,16 @@ STATUS: dict[type[errors.TowlineError], int] = {
 """The answer's status by error; a subclass has that of its nearest base. Others: 500."""
 
 
+_CODES = {
+    400: "bad-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "body-too-large",
+    500: "internal-error",
+}
+"""Of what the framework refuses by itself; not the phrases of HTTP, which change with Python."""
+
+
 class FieldProblem(BaseModel):
     """One field of a request that is wrong."""
 
@@ -163,14 +173,16 @@ def _path(location: Sequence[int | str]) -> str:
 
 def from_http(error: HTTPException) -> ProblemError:
     """Return the problem of what the framework refuses by itself."""
-    phrase = http.HTTPStatus(error.status_code).phrase
-    return ProblemError(
-        error.status_code,
-        kebab(phrase.replace(" ", "-")).lower(),
-        thing="the request",
-        cause=error.detail or phrase,
-        headers=error.headers,
-    )
+    return from_status(error.status_code, error.detail, error.headers)
+
+
+def from_status(
+    status: int, cause: str = "", headers: Mapping[str, str] | None = None
+) -> ProblemError:
+    """Return the problem of a plain status."""
+    code = _CODES.get(status, f"http-{status}")
+    said = cause or http.HTTPStatus(status).phrase
+    return ProblemError(status, code, thing="the request", cause=said, headers=headers)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -186,35 +198,37 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def install(app: FastAPI) -> None:
     """Let every error of this application leave as a problem."""
+    from towline.server.pages.errors import error_page, is_for_a_page
 
-    def answer(error: ProblemError) -> Response:
-        return error.response()
+    def answer(request: Request, error: ProblemError) -> Response:
+        return error_page(request, error) if is_for_a_page(request) else error.response()
 
-    async def on_problem(_request: Request, error: Exception) -> Response:
+    async def on_problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, ProblemError)  # noqa: S101 - as registered below
-        return answer(error)
+        return answer(request, error)
 
-    async def on_towline(_request: Request, error: Exception) -> Response:
+    async def on_towline(request: Request, error: Exception) -> Response:
         assert isinstance(error, errors.TowlineError)  # noqa: S101
-        return answer(from_error(error))
+        return answer(request, from_error(error))
 
-    async def on_validation(_request: Request, error: Exception) -> Response:
+    async def on_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
-        return answer(from_validation(error))
+        return answer(request, from_validation(error))
 
-    async def on_http(_request: Request, error: Exception) -> Response:
+    async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
-        return answer(from_http(error))
+        return answer(request, from_http(error))
 
-    async def on_bug(_request: Request, _error: Exception) -> Response:
+    async def on_bug(request: Request, _error: Exception) -> Response:
         return answer(
+            request,
             ProblemError(
                 500,
                 "internal-error",
                 thing="the server",
                 cause="something is wrong in Towline itself; its log has the details",
                 next_step="see server.log (towline status says where), and report it",
-            )
+            ),
         )
 
     app.add_exception_handler(ProblemError, on_problem)

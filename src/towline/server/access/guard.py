@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from towline.server.problems import ProblemError, problem
+from towline.server.problems import ProblemError, from_status, problem
 from towline.server.settings import Settings
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -59,14 +59,21 @@ class Guard:
                 await send({"type": "websocket.close", "code": 1008, "reason": refused.code})
             return
 
+        plain: ProblemError | None = None
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal plain
             if message["type"] == "http.response.start":
+                if message["status"] >= 400 and (plain := _of_plain_text(message)) is not None:
+                    message = {**message, "headers": plain.response().raw_headers}
                 own = {name for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
                     *((name, value) for name, value in self._headers if name not in own),
                 ]
                 _log(scope, message["status"], time.perf_counter() - began)
+            elif plain is not None:  # what the framework has said in its own words
+                message = {"type": "http.response.body", "body": bytes(plain.response().body)}
             await send(message)
 
         answer = self._app if refused is None else refused.response()
@@ -126,6 +133,12 @@ def _name_of(host: str) -> str:
 
 def _is_own(origin: str, host: str) -> bool:
     return urlsplit(origin).netloc.lower() == host.lower() != ""
+
+
+def _of_plain_text(start: Message) -> ProblemError | None:
+    """Return a problem in place of a refusal in plain text: a body over its limit has one."""
+    kind = Headers(raw=start["headers"]).get("content-type", "")
+    return from_status(start["status"]) if kind.startswith("text/plain") else None
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:

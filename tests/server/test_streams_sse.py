@@ -1,0 +1,105 @@
+"""Streams of events: their form, their heartbeat, their end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from towline.server import streams
+from towline.server.streams import event, sse
+
+pytestmark = pytest.mark.anyio
+
+
+class Request:
+    """Stands in for a request whose key may be revoked."""
+
+    def __init__(self) -> None:
+        self.valid = True
+        self.app = SimpleNamespace(
+            state=SimpleNamespace(services=SimpleNamespace(access=SimpleNamespace()))
+        )
+        self.app.state.services.access.still_valid = self._still_valid
+
+    async def _still_valid(self, _request: Any) -> bool:
+        return self.valid
+
+
+async def collect(stream: Any, count: int) -> list[bytes]:
+    found = []
+    async for chunk in stream.body_iterator:
+        found.append(chunk)
+        if len(found) == count:
+            break
+    await stream.body_iterator.aclose()
+    return found
+
+
+def test_an_event_has_name_number_and_data() -> None:
+    """On lines that no data can break."""
+    assert event("log", {"text": "a\nb"}, 12) == b'event: log\ndata: {"text":"a\\nb"}\nid: 12\n\n'
+
+
+async def test_a_silent_stream_has_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies between would close a connection that is silent for long."""
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.01)
+
+    async def silent() -> AsyncGenerator[bytes, None]:
+        await asyncio.Event().wait()
+        yield b""
+
+    stream = sse(Request(), silent())  # type: ignore[arg-type]
+    assert await collect(stream, 3) == [b": begins\n\n", b": here\n\n", b": here\n\n"]
+
+
+async def test_no_event_is_lost_to_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow event comes after some heartbeats, once."""
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.01)
+
+    async def slow() -> AsyncGenerator[bytes, None]:
+        for number in range(3):
+            await asyncio.sleep(0.03)
+            yield event("tick", number)
+
+    got = [chunk async for chunk in sse(Request(), slow()).body_iterator]  # type: ignore[arg-type]
+    ticks = [chunk for chunk in got if isinstance(chunk, bytes) and chunk.startswith(b"event")]
+    assert ticks == [event("tick", number) for number in range(3)]
+
+
+async def test_a_stream_ends_with_the_key_that_opened_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Revoking it is not only for new requests."""
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.01)
+    request = Request()
+    ended = asyncio.Event()
+
+    async def silent() -> AsyncGenerator[bytes, None]:
+        try:
+            await asyncio.Event().wait()
+            yield b""
+        finally:
+            ended.set()
+
+    request.valid = False
+    got = [chunk async for chunk in sse(request, silent()).body_iterator]  # type: ignore[arg-type]
+    assert got == [b": begins\n\n"]
+    assert ended.is_set()
+
+
+async def test_a_client_that_leaves_ends_what_was_made_for_it() -> None:
+    """Nothing goes on for nobody."""
+    ended = asyncio.Event()
+
+    async def ticking() -> AsyncGenerator[bytes, None]:
+        try:
+            while True:
+                yield event("tick", 1)
+                await asyncio.sleep(0)
+        finally:
+            ended.set()
+
+    await collect(sse(Request(), ticking()), 5)  # type: ignore[arg-type]
+    assert ended.is_set()
