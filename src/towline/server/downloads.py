@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from towline.server.problems import problem
+
 CHUNK = 256 * 1024
 
 SANDBOX = "sandbox; default-src 'none'"
@@ -47,6 +49,9 @@ def send(request: Request, descriptor: int, name: str) -> Response:
         descriptor: of the file.
         name: what it is to be called where it is saved.
 
+    Raises:
+        ProblemError: 416 when the range lies outside the file.
+
     """
     about = os.fstat(descriptor)
     size = about.st_size
@@ -67,7 +72,14 @@ def send(request: Request, descriptor: int, name: str) -> Response:
         part = wanted_range(asked, size)
         if part == OUTSIDE:
             os.close(descriptor)
-            return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+            raise problem(
+                416,
+                "range-not-satisfiable",
+                thing=name[:200],
+                cause=f"it has {size} bytes, and the range begins behind them",
+                next_step="ask for a range inside, or leave Range out",
+                headers={"Content-Range": f"bytes */{size}"},
+            )
         if part is not None:
             (start, end), status = part, 206
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"

@@ -141,7 +141,7 @@ def _list(
         except OSError:
             continue
         kind = _kind(about.st_mode)
-        if not kind or not shown(path, kind == "folder") or not _is_text("/".join(path)):
+        if not kind or not shown(path, kind == "folder") or not is_text("/".join(path)):
             continue
         size = about.st_size if kind == "file" else 0
         found.append(FoundFile("/".join(path), kind, size, about.st_mtime))
@@ -158,7 +158,7 @@ def _list(
                 os.close(below)
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
     """Say whether a name can be sent: it is bytes on the disk, and not always UTF-8."""
     try:
         name.encode()

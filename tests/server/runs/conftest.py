@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 
 from towline.runs import RunFolder
 from towline.runs.folder import VARIABLE
 from towline.runs.spawn import start_detached
+from towline.server.access.local_key import read_local_key
+from towline.server.process import ServerRecord, up
+from towline.server.settings import server_folder
 from towline.store import Store
+from towline.workflows import Catalog, FromPath
 
 DEADLINE = 30.0  # seconds; reached only when something is broken
 
@@ -97,3 +104,84 @@ async def until(what: str, holds: Callable[[], object]) -> None:
 def waits_for(path: Path) -> str:
     """Return Python that waits until a file is there."""
     return f"import os, time\nwhile not os.path.exists({str(path)!r}): time.sleep(0.01)\n"
+
+
+class RealServer:
+    """A server process of its own; it can be killed, and started again on the same port."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.port = 0
+        self.record: ServerRecord
+        self.client: httpx2.Client
+
+    def start(self) -> None:
+        """Start it and open a client with the local user's key."""
+        options = ["--port", str(self.port)]
+        self.record, _ = up(server_folder(), options)
+        self.port = int(self.record.url.rpartition(":")[2])
+        key = read_local_key(server_folder())
+        self.client = httpx2.Client(
+            base_url=f"http://127.0.0.1:{self.port}/api/v1",
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=DEADLINE,
+        )
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL."""
+        os.kill(self.record.process.pid, signal.SIGKILL)
+        os.waitpid(self.record.process.pid, 0)
+
+    def end(self) -> None:
+        """End it as `towline down` does."""
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            os.kill(self.record.process.pid, signal.SIGTERM)
+            os.waitpid(self.record.process.pid, 0)
+
+    def install(self, name: str, script: str, **definition: object) -> None:
+        """Install a workflow whose script is given."""
+        folder = self.home.parent / "sources" / name
+        folder.mkdir(parents=True)
+        (folder / "main.py").write_text(script)
+        text = json.dumps({"title": name, "run": ["python", "main.py"], **definition})
+        (folder / "workflow.yaml").write_text(text)
+        Catalog().add(FromPath(folder), name)
+
+    def launch(self, workflow: str, **more: object) -> int:
+        """Launch a workflow; return the run's number."""
+        answer = self.client.post("/runs", json={"workflow": workflow, **more})
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["number"])
+
+    def wait_for(self, number: int, what: str, holds: Callable[[dict[str, Any]], object]) -> Any:
+        """Return a run once something holds of it."""
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            run = self.client.get(f"/runs/{number}").json()
+            if holds(run):
+                return run
+            if time.monotonic() > deadline:
+                pytest.fail(f"waited {DEADLINE:.0f} s in vain for: {what} of run {run}")
+            time.sleep(0.02)
+
+    def end_of(self, number: int) -> Any:
+        """Return a run once it has ended."""
+        return self.wait_for(number, "the end", lambda run: run["final"])
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    """Serve a home that the tests of one module share, by a process of its own."""
+    base = tmp_path_factory.mktemp("served")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOWLINE_HOME", str(base / "home"))
+        patch.delenv(VARIABLE, raising=False)
+        server = RealServer(base / "home")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.client.close()
+            server.end()
+            for folder in RunFolder.all():
+                kill_run(folder)

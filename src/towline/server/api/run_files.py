@@ -10,6 +10,7 @@ from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from towline.runs import RunFolder
+from towline.runs.artifacts import artifacts
 from towline.server.access.actions import Action
 from towline.server.access.rules import Rule
 from towline.server.api._runs import find, folder_of
@@ -20,7 +21,7 @@ from towline.server.index import iso
 from towline.server.paging import Cursor, Limit, Page, make_cursor, read_cursor
 from towline.server.problems import ProblemError, problem, problems
 from towline.server.routing import Router
-from towline.server.safe_files import FoundFile, NoSuchFile, listing, open_file, parts_of
+from towline.server.safe_files import FoundFile, NoSuchFile, is_text, listing, open_file, parts_of
 from towline.server.shown_files import is_shown
 
 router = Router(prefix="/runs/{number}", tags=["runs"])
@@ -28,7 +29,7 @@ router = Router(prefix="/runs/{number}", tags=["runs"])
 MOST_LISTED = 20_000
 """Entries that a listing looks at; a run with more files is better fetched by folder."""
 
-FilePath = Annotated[str, Path(description="Relative to the run folder, with slashes.")]
+FilePath = Annotated[str, Path(description="Relative, with slashes; as the listing has it.")]
 
 
 @router.get("/files", rule=Rule(Action.RUN_READ, of="run"), responses=problems(422))
@@ -61,7 +62,7 @@ async def list_files(
 @router.get(
     "/files/{path:path}",
     rule=Rule(Action.RUN_READ, of="run"),
-    responses={**DOWNLOAD, **problems(416)},
+    responses={**DOWNLOAD, **problems(409, 416)},
     response_class=Response,
 )
 async def read_file(
@@ -70,6 +71,41 @@ async def read_file(
     """Send a file of a run, or the part that the header Range asks for."""
     run = await find(number, services, caller)
     descriptor = await _open(folder_of(run, services), path)
+    return send(request, descriptor, path.rpartition("/")[2])
+
+
+@router.get("/artifacts", rule=Rule(Action.RUN_READ, of="run"), responses=problems(422))
+async def list_artifacts(
+    number: RunNumber,
+    services: ServicesDep,
+    caller: CallerDep,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[FileOfRun]:
+    """List the results that the run's workflow names as its outputs, as they are now."""
+    run = await find(number, services, caller)
+    start = max(0, read_cursor(cursor, int)[0]) if cursor else 0
+    found = await anyio.to_thread.run_sync(artifacts, folder_of(run, services))
+    files = [FoundFile(each.path, "file", each.size, each.modified) for each in found]
+    return _page([file for file in files if is_text(file.path)], start, limit)
+
+
+@router.get(
+    "/artifacts/{path:path}",
+    rule=Rule(Action.RUN_READ, of="run"),
+    responses={**DOWNLOAD, **problems(409, 416)},
+    response_class=Response,
+)
+async def read_artifact(
+    request: Request, number: RunNumber, path: FilePath, services: ServicesDep, caller: CallerDep
+) -> Response:
+    """Send a result of the run, or the part that the header Range asks for."""
+    run = await find(number, services, caller)
+    folder = folder_of(run, services)
+    names = await anyio.to_thread.run_sync(lambda: {each.path for each in artifacts(folder)})
+    if path not in names:
+        raise _no_file(number, path)
+    descriptor = await _open(folder, f"work/{path}")
     return send(request, descriptor, path.rpartition("/")[2])
 
 
