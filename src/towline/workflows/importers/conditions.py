@@ -31,7 +31,7 @@ def add_conditions(
         param = seen.find(other, group)
         if param is None:
             why = (
-                "it is in another section, where conditions do not reach"
+                "it is in another section or a secret, where conditions do not reach"
                 if seen.elsewhere(other)
                 else "there is no such parameter above it"
             )

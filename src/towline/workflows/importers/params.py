@@ -41,15 +41,15 @@ def read_param(element: Element, group: str, seen: Seen, report: Report) -> Para
     new: dict[str, Any] = {"type": "string", "label": attributes.pop("label", "").strip()}
     if text := attributes.pop("help", "").strip():
         new["help"] = text
-    param = Param(name, new, group)
+    param = Param(name, new, group, written=name)
     before = len(report.lines)
     value = attributes.pop("value", None)
     _TYPES.get(kind, _unknown)(element, param, value, seen, report)
     _required(element, new)
     _argument(element, new, name, report)
-    _placeholder(element, new, report)
+    _placeholder(element, new, name, report)
     _left_over(element, name, kind, report)
-    _fit(element, new, report)
+    _fit(element, new, name, report)
     if option := scheduler_option(name):
         how = f"stands for the scheduler's {option.strip()}; `on:` of a batch job can take it"
         report.carried(element.line, f"{name} ({kind})", how)
@@ -242,7 +242,7 @@ def _argument(element: Element, new: dict[str, Any], name: str, report: Report) 
         report.left_out(element.line, f"{name}: argument={given!r}", how)
 
 
-def _placeholder(element: Element, new: dict[str, Any], report: Report) -> None:
+def _placeholder(element: Element, new: dict[str, Any], name: str, report: Report) -> None:
     text = element.attributes.pop("placeholder", "")
     if not text:
         return
@@ -250,9 +250,9 @@ def _placeholder(element: Element, new: dict[str, Any], report: Report) -> None:
         new["placeholder"] = text
     elif "help" not in new:
         new["help"] = text
-        report.changed(element.line, f"placeholder {text!r}", "the field's help")
+        report.changed(element.line, f"{name}: placeholder {text!r}", "the field's help")
     else:
-        report.left_out(element.line, f"placeholder {text!r}", "such a field has none")
+        report.left_out(element.line, f"{name}: placeholder {text!r}", "such a field has none")
 
 
 def _left_over(element: Element, name: str, kind: str, report: Report) -> None:
@@ -267,7 +267,7 @@ def _left_over(element: Element, name: str, kind: str, report: Report) -> None:
             report.left_out(child.line, f"{name}: <{child.tag}>", "nothing is known of it here")
 
 
-def _fit(element: Element, new: dict[str, Any], report: Report) -> None:
+def _fit(element: Element, new: dict[str, Any], name: str, report: Report) -> None:
     """Take back what the field's own rules forbid."""
     said = _complaint(new)
     for keys in (("step",), ("default",), ("step", "default"), ("min", "max", "step", "default")):
@@ -277,7 +277,7 @@ def _fit(element: Element, new: dict[str, Any], report: Report) -> None:
         if not _complaint(rest):
             for key in keys:
                 if key in new:
-                    report.left_out(element.line, f"{key}={new.pop(key)!r}", said)
+                    report.left_out(element.line, f"{name}: {key}={new.pop(key)!r}", said)
             if new.get("hidden"):
                 new["default"] = ""
             return

@@ -8,13 +8,17 @@ from typing import Any
 
 @dataclass
 class Param:
-    """One parameter that was read: its field, and which of its values mean yes and no."""
+    """One parameter that was read: its field, and which of its values mean yes and no.
+
+    ``name`` is its field's; ``written`` is what the form calls it.
+    """
 
     name: str
     field: dict[str, Any]
     group: str
     true_value: str = ""
     false_value: str = ""
+    written: str = ""
 
     @property
     def type(self) -> str:
@@ -52,11 +56,11 @@ class Seen:
         for param in reversed(self.params):
             around = not param.group or f"{group}.".startswith(f"{param.group}.")
             named = place is None or place in param.group.split(".")
-            if param.name == name and around and named:
+            if param.written == name and around and named and param.type != "secret":
                 return param
         return None
 
     def elsewhere(self, written: str) -> bool:
         """Return whether there is such a parameter at all."""
         name = written.replace("|", ".").split(".")[-1]
-        return any(param.name == name for param in self.params)
+        return any(param.written == name for param in self.params)
