@@ -6,10 +6,18 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
 from towline.runs import RunState
 from towline.runs.tasks import TryState
+from towline.server.index import iso
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(lambda moment: iso(moment.timestamp()), when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A time, in UTC, to the millisecond: written alike wherever it stands."""
 
 RunNumber = Annotated[int, Path(ge=1, le=2**53 - 1, description="The run's number.")]
 
@@ -41,8 +49,8 @@ class Run(BaseModel):
     workflow: WorkflowOfRun | None = Field(description="null: started from a script, by hand.")
     script: str
     arguments: list[str]
-    created: datetime
-    ended: datetime | None
+    created: Moment
+    ended: Moment | None
     seconds: float | None = Field(description="From start to end; null while it is not over.")
     clusters: list[str]
     tasks: TaskCounts
@@ -66,7 +74,7 @@ class Step(BaseModel):
 
     name: str
     detail: str
-    since: datetime | None
+    since: Moment | None
     seconds: float | None
 
 
@@ -87,9 +95,9 @@ class Block(BaseModel):
     outcome: str
     reason: str
     nodes: str
-    submitted: datetime | None
-    started: datetime | None
-    ended: datetime | None
+    submitted: Moment | None
+    started: Moment | None
+    ended: Moment | None
 
 
 class ExecutorOfRun(BaseModel):
@@ -125,7 +133,7 @@ class RunEvent(BaseModel):
     """One event of a run."""
 
     id: int = Field(description="Where its stream goes on: the Last-Event-ID.")
-    time: datetime | None
+    time: Moment | None
     event: str
     facts: dict[str, Any]
 
@@ -139,10 +147,10 @@ class RunTask(BaseModel):
     executor: str
     cluster: str
     state: TryState
-    called: datetime | None
-    launched: datetime | None
-    started: datetime | None
-    ended: datetime | None
+    called: Moment | None
+    launched: Moment | None
+    started: Moment | None
+    ended: Moment | None
     waited_seconds: float | None = Field(description="For the tasks that it depends on.")
     queued_seconds: float | None = Field(description="From its launch to its start.")
     ran_seconds: float | None
@@ -162,4 +170,4 @@ class FileOfRun(BaseModel):
     path: str
     kind: str = Field(description="file, folder, or link (which is not followed).")
     size: int
-    modified: datetime | None
+    modified: Moment | None
