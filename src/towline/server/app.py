@@ -12,6 +12,7 @@ from towline.server import problems
 from towline.server.access.guard import Guard
 from towline.server.api import ROUTERS
 from towline.server.openapi import describe
+from towline.server.pages import FIRST, PAGES
 from towline.server.parts import PARTS, Part
 from towline.server.services import Services
 from towline.server.settings import Settings
@@ -51,7 +52,7 @@ def create_app(settings: Settings, parts: Sequence[Part] = PARTS) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    for router in ROUTERS:
+    for router in (*FIRST, *ROUTERS, *PAGES):
         # Not include_router: a flat list is matched in one pass.
         app.router.routes.extend(router.routes)
     app.add_middleware(Guard, settings=settings)
