@@ -63,7 +63,8 @@ class AsyncTransport:
         self, call: Call, timeout: httpx2.Timeout
     ) -> AsyncIterator[httpx2.Response | Answer | NoAnswer]:
         """Yield a response whose body is still to come, or what came in its place."""
-        request = self._http.build_request(**request_of(call, self._address.now()), timeout=timeout)
+        address = self._address.now()
+        request = self._http.build_request(**request_of(call, address), timeout=timeout)
         try:
             response = await self._http.send(request, stream=True)
         except NO_ANSWER as error:
@@ -72,6 +73,10 @@ class AsyncTransport:
         try:
             if response.status_code < 300:
                 yield response
+                return
+            if response.status_code == 401 and self._address.now() != address:
+                async with self.open(call, timeout) as again:  # restarted: it has a new key
+                    yield again
                 return
             try:
                 answer: Answer | NoAnswer = answer_of(response, await response.aread())

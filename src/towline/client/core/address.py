@@ -31,7 +31,10 @@ class Address:
 
     def now(self) -> Address:
         """Return the address as it is now."""
-        return (local_server() or self) if self.own else self
+        if not self.own:
+            return self
+        # A server that is just starting has written its key, and not yet its address.
+        return Address(_local_url() or self.url, _local_key() or self.api_key, own=True)
 
 
 def find_server(
@@ -74,11 +77,20 @@ def server_folder() -> Path:
 
 def local_server() -> Address | None:
     """Return this user's own server as it wrote itself down; None when there is none."""
-    folder = server_folder()
+    url, key = _local_url(), _local_key()
+    return Address(url, key, own=True) if url and key else None
+
+
+def _local_url() -> str | None:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        url = str(json.loads((folder / "server.json").read_text())["url"])
-        key = (folder / "local.key").read_text().strip()
-        return Address(_numeric(url.rstrip("/")), key, own=True)
+        url = str(json.loads((server_folder() / "server.json").read_text())["url"])
+        return _numeric(url.rstrip("/"))
+    return None
+
+
+def _local_key() -> str | None:
+    with contextlib.suppress(OSError):
+        return (server_folder() / "local.key").read_text().strip() or None
     return None
 
 

@@ -125,13 +125,3 @@ def _give_up(info: ClusterInfo, state: str) -> None:
         raise SiteError(thing, f"could not be switched {state}: {info.reason or 'no reason'}", look)
     if state in ("on", "off") and info.desired not in (None, state):
         raise SiteError(thing, f"somebody has asked for it to be {info.desired}", look)
-
-
-def users_of(caller: Caller, name: str) -> Steps[list[int]]:
-    """Return the numbers of the runs that use a cluster now, as far as one may see them."""
-    states = ["created", "starting", "running", "cancelling"]
-    query = {"cluster": name, "state": states}
-    from towline.client.models import RunInfo
-
-    runs = yield from caller.all(RunInfo, "/runs", query)
-    return [run.number for run in runs]
