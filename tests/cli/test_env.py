@@ -84,6 +84,8 @@ def test_an_existing_environment_is_tried_as_it_is(towline: Towline, here: Path)
         (("--package", "parsel"), "did you mean parsl?", 2),
         (("--python", "2.7"), "python 2.7 is asked for", 5),
         (("--kind", "existing", "--prefix", "/nowhere"), "/nowhere/bin/python", 5),
+        (("--image", "/x.sif", "--bind", "no/path"), "--bind: ", 2),
+        (("--kind", "existing", "--module", "gcc '12"), "--module: ", 2),
         (("--root", "relative"), "is not a path on the cluster", 2),
     ],
 )

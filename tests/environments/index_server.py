@@ -127,6 +127,10 @@ class Index:
     user: str = ""
     password: str = ""
     hashes: bool = True
+    signature: str = ""
+    """The signed files are given only to who has it in the address's query."""
+    signed: tuple[str, ...] = ()
+    """Names of such files."""
     asked: list[str] = field(default_factory=list)
     """Paths that were asked for, in order."""
     refused: list[str] = field(default_factory=list)
@@ -192,7 +196,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, b"", {"WWW-Authenticate": "Basic realm=tests"})
             return
         index.asked.append(self.path)
-        page = index.page(self.path)
+        path, _, query = self.path.partition("?")
+        if path.rpartition("/")[2] in index.signed and query != f"sig={index.signature}":
+            self._answer(403, b"", {})
+            return
+        page = index.page(path)
         kind = "text/html" if self.path.startswith("/simple") else "application/octet-stream"
         self._answer(200 if page is not None else 404, page or b"", {"Content-Type": kind})
 

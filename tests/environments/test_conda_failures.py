@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from environments.conftest import Machine
-from towline.environments import EnvironmentRequest, realise
+from towline.environments import EnvironmentRequest, lock_record, realise
 from towline.environments.conda import plan_conda
 from towline.errors import (
     CopyFailed,
@@ -101,6 +102,33 @@ def test_a_file_system_without_programs_is_named(request_, here, place):
     with pytest.raises(EnvironmentMismatch, match="noexec"):
         realise(request_, here, here.facts(noexec=True))
     assert names(place) == []
+
+
+def test_what_cannot_be_solved_is_said_in_one_line(channel, here, tmp_path):
+    """The solver's words are a tree of lines; a log and a table have one for an error."""
+    path = tmp_path / "environment.yml"
+    path.write_text(
+        f"channels: ['{channel.folder}']\ndependencies: [app, greeting=2.0, of-a-newer-system]\n"
+    )
+    with pytest.raises(EnvironmentBuildFailed, match="cannot be solved for") as raised:
+        realise(EnvironmentRequest(kind="conda", spec=str(path)), here, here.facts())
+    assert "\n" not in raised.value.cause
+    assert "__glibc" in raised.value.cause or "greeting" in raised.value.cause
+    assert not any(mark in raised.value.cause for mark in "│├└─")
+
+
+def test_a_user_without_a_name_may_make_one(channel, here, tmp_path, monkeypatch):
+    """As in a container that knows its user by number only."""
+
+    def nobody():
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    path = tmp_path / "environment.yml"
+    path.write_text(f"channels: ['{channel.folder}']\ndependencies: [greeting]\n")
+    request = EnvironmentRequest(kind="conda", spec=str(path))
+    made = lock_record(here, here.facts(), realise(request, here, here.facts()).key)
+    assert made["built"]["by"] == str(os.getuid())
 
 
 def test_without_the_library_the_command_that_installs_it_is_said(request_, here, monkeypatch):

@@ -12,6 +12,7 @@ import pytest
 from environments.conda_channel import CondaChannel
 from environments.index_server import Index, make_wheel, needed_by, wheel_of_installed
 
+from towline.runs import loading
 from towline.runs.workspace import notes_on, python_for
 
 SCRIPT = """\
@@ -188,3 +189,25 @@ def test_a_folder_with_a_space_in_its_name_will_do(tmp_path: Path) -> None:
     python.chmod(0o755)
     write(tmp_path, {"prefix": str(tmp_path / "my env")})
     assert python_for(tmp_path / "script.py", None) == str(python)
+
+
+def test_who_starts_a_script_takes_the_same_file_as_the_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the script's folder, else that of the working folder."""
+    monkeypatch.delenv("TOWLINE_RUN", raising=False)
+    python = tmp_path / "env/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    beside, work = tmp_path / "beside", tmp_path / "work"
+    for folder in (beside, work):
+        folder.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setattr(loading, "_script_folder", lambda: beside)
+    write(work, {"prefix": str(tmp_path / "env")})
+    assert python_for(beside / "script.py", None) == str(python)
+    assert loading._file_beside_script() == work / "executors.json"
+    (beside / "executors.yaml").write_text("here: {cluster: local}\n")
+    assert python_for(beside / "script.py", None) is None
+    assert loading._file_beside_script() == beside / "executors.yaml"

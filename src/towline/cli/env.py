@@ -251,6 +251,18 @@ def _container(
     }
 
 
+_OPTIONS = {
+    "container.binds": "--bind",
+    "container.image": "--image",
+    "container.definition": "--definition",
+    "container.gpu": "--gpu",
+    "container": "--image",
+    "packages": "--package",
+    "modules": "--module",
+}
+"""What the command line calls a key of the request, where that is another word."""
+
+
 def _request(**values: Any) -> EnvironmentRequest:
     from pydantic import ValidationError
 
@@ -261,7 +273,8 @@ def _request(**values: Any) -> EnvironmentRequest:
         return EnvironmentRequest(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = "--" + "-".join(map(str, first["loc"])) if first["loc"] else "options"
+        key = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+        where = _OPTIONS.get(key, "--" + key.replace("_", "-")) if key else "options"
         raise DefinitionError(where, first["msg"].removeprefix("Value error, ")) from error
 
 

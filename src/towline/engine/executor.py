@@ -15,6 +15,7 @@ from zmq.constants import SocketOption
 from zmq.error import ZMQError
 
 from towline.engine.interchange.far import FarInterchange
+from towline.engine.interchange.first_answer import FirstAnswer
 from towline.engine.interchange.handover import Place
 from towline.engine.interchange.waiting import OutstandingTasks, WaitingTasks
 from towline.engine.ledger import Report
@@ -180,8 +181,16 @@ class RemoteExecutor(WatchedExecutor):
         super().start()
         self._on_start(self.worker_port, Path(self.cert_dir), self._is_far())
         if self._far is not None and self._is_far():
-            self.outgoing_q = WaitingTasks(self.outgoing_q)
+            self.outgoing_q = WaitingTasks(self.outgoing_q, self._sending)
             self._far.watch(self._replace_interchange)
+
+    def _start_local_interchange_process(self) -> None:
+        """Start it as Parsl does; where it is lost before it has answered, start another."""
+        if self._far is not None:
+            far, client = self._far, self.command_client
+            client.run = FirstAnswer(client, far.lost_while_starting, far.start_again)
+        super()._start_local_interchange_process()
+        self.command_client.__dict__.pop("run", None)
 
     def shutdown(self, timeout: float = 10.0) -> None:
         """Shut down, then say so, whatever happened."""

@@ -12,12 +12,19 @@ from towline.ssh import quote
 _JOBS = """\
 living() {
 @LIVING@}
-n=0
+until=$(($(date +%s) + @ASK@))
 until ids=$(living); do
-  n=$((n+1)); [ "$n" -lt 4 ] || break
+  [ "$(date +%s)" -lt "$until" ] || break
   sleep 5
 done
 [ -z "$ids" ] || { @CANCEL@; }
+"""
+
+ASK_SECONDS = 40
+"""After this, a scheduler that has given no answer is asked no more.
+
+The rest of the agent's 120 s is for one more asking that has just begun, of two commands with 20 s
+each (PBS), for the cancellation (20 s), and for the end of the processes before.
 """
 
 _PROCESSES = """\
@@ -32,13 +39,14 @@ for pid in $(groups "$folder"); do kill -KILL "-$pid" 2>/dev/null; done
 def expiry_script(facts: ClusterFacts, tag: str) -> str:
     """Return the script that ends a run's processes and jobs; the logs stay to be fetched.
 
-    The agent gives it 120 s; a scheduler that hangs is asked four times. Jobs that could not be
-    cancelled end by themselves: their workers find no agent any more.
+    The agent gives it 120 s; a scheduler that hangs is asked again for `ASK_SECONDS`.
+    Jobs that could not be cancelled end by themselves: their workers find no agent any more.
     """
     processes = _PROCESSES.replace("@FOLDER@", quote(run_folder_on(facts, tag)))
     scheduler = scheduler_of(facts)
     if scheduler is None:
         return SHELL_FUNCTIONS + processes
     cancel = f"{path_line(facts, scheduler.submit_command)}{bounded(scheduler.cancel_command)} $ids"
-    jobs = _JOBS.replace("@LIVING@", scheduler.living_script(job_prefix(tag)))
+    jobs = _JOBS.replace("@ASK@", str(ASK_SECONDS))
+    jobs = jobs.replace("@LIVING@", scheduler.living_script(job_prefix(tag)))
     return SHELL_FUNCTIONS + processes + jobs.replace("@CANCEL@", cancel)

@@ -6,7 +6,6 @@ import fcntl
 import io
 import json
 import os
-import shutil
 import tarfile
 import tempfile
 import time
@@ -20,9 +19,7 @@ from towline.environments.byte_code import with_byte_code
 from towline.environments.cluster_side import Report
 from towline.environments.members import Member
 from towline.environments.plan import Layer
-
-STALE_SECONDS = 24 * 3600
-"""Age at which a half-made build must be somebody's who was killed."""
+from towline.environments.scratch import sweep_scratch
 
 KEPT_SECONDS = 30 * 24 * 3600
 """Time since its last use after which an archive is deleted; it can be made again."""
@@ -157,10 +154,7 @@ def exclusive(path: Path) -> Iterator[None]:
 def _sweep(folder: Path) -> None:
     """Remove what killed builders left behind, and archives that nobody has used for long."""
     now = time.time()
-    for scratch in folder.glob(".build-*"):
-        with suppress(OSError):
-            if now - scratch.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(scratch, ignore_errors=True)
+    sweep_scratch(folder)
     for archive in folder.glob("*.tar.gz"):
         with suppress(OSError):
             if now - archive.stat().st_mtime > KEPT_SECONDS:

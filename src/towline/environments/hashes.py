@@ -35,7 +35,9 @@ class HashMemory:
         try:
             return self._sha256(file, about or file.stat())
         except OSError as error:
-            raise DefinitionError(str(file), f"cannot be read: {error.strerror}") from error
+            raise DefinitionError(
+                str(file), f"cannot be read: {error.strerror}", f"ls -l {file}"
+            ) from error
 
     def _sha256(self, file: Path, about: os.stat_result) -> str:
         name = str(file)

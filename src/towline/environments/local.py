@@ -107,8 +107,9 @@ def workspace_environment(
 def start_program(environment: Environment) -> str:
     """Return what starts the environment's Python, activated as in a job.
 
-    Its Python itself, where nothing but its folder on the PATH is missing without. A conda environment has variables and scripts of its packages; one that is there already may
-    come with modules and lines of the user's.
+    Its Python itself, where nothing but its folder on the PATH is missing without. A conda
+    environment has variables and scripts of its packages; one that is there already may come with
+    modules and lines of the user's.
     """
     if environment.kind == "sync" or environment.activation == of_prefix(environment.prefix):
         return environment.python

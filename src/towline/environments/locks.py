@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from towline.environments.scratch import sweep_scratch
 from towline.errors import DefinitionError
 from towline.folders import state_folder
 
@@ -77,6 +78,7 @@ class LockStore:
         path = self._path(lock.request_id)
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            sweep_scratch(self.folder)
             descriptor, new = tempfile.mkstemp(dir=self.folder, prefix=".lock-")
             try:
                 with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -38,7 +38,9 @@ def check_script(script: Path, python: str, verbs: Sequence[str] = ()) -> None:
     try:
         source = script.read_bytes()
     except OSError as error:
-        raise DefinitionError(str(script), f"cannot be read: {error.strerror}") from error
+        raise DefinitionError(
+            str(script), f"cannot be read: {error.strerror}", f"ls -l {script}"
+        ) from error
     if python == sys.executable:
         _compile_here(script, source)
     else:

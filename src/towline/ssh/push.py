@@ -62,7 +62,9 @@ def push_file(
         about = local.stat()
         digest = _sha256(local)
     except OSError as error:
-        raise DefinitionError(str(local), f"cannot be read: {error.strerror}") from error
+        raise DefinitionError(
+            str(local), f"cannot be read: {error.strerror}", f"ls -l {local}"
+        ) from error
     tally = Tally(progress, about.st_size, digest)
 
     def source() -> Iterator[bytes]:

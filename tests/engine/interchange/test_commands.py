@@ -12,6 +12,7 @@ from parsl.executors.high_throughput.zmq_pipes import CommandClient
 
 from towline.engine.interchange import commands
 from towline.engine.interchange.commands import PatientCommands
+from towline.engine.interchange.first_answer import FirstAnswer
 
 LIMIT = 20.0
 
@@ -129,6 +130,58 @@ def test_question_never_answered_is_an_error(
     with pytest.raises(TimeoutError, match="MANAGERS"):
         asking.run("MANAGERS")
     asking.close()
+
+
+def test_close_does_not_wait_for_a_cluster_that_is_cut_off(
+    client: CommandClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look at it goes on for as long as it likes; then the socket is closed."""
+    monkeypatch.setattr(commands, "SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(commands, "LOOK_MILLISECONDS", 20)
+    monkeypatch.setattr(commands, "CLOSE_SECONDS", 0.1)
+    looking, seen = threading.Event(), threading.Event()
+
+    def look() -> None:
+        looking.set()
+        seen.wait(LIMIT)
+
+    asking = PatientCommands(client, look)
+    assert looking.wait(LIMIT)
+    asking.close()  # would wait for the look
+    assert not seen.is_set() and not client.zmq_socket.closed
+    seen.set()
+    asking._thread.join(LIMIT)
+    assert client.zmq_socket.closed
+
+
+def test_interchange_lost_before_its_first_answer_is_replaced(
+    client: CommandClient, interchange: Interchange
+) -> None:
+    """Parsl waits for the answer; it comes from the next one."""
+    interchange.talks.clear()
+    lost = threading.Event()
+    following: list[Interchange] = []
+
+    def again() -> bool:
+        lost.clear()
+        interchange.close()
+        following.append(Interchange(client.port))
+        return True
+
+    def lose() -> None:
+        interchange.wait_for("WORKER_BINDS", 1)
+        lost.set()
+
+    losing = threading.Thread(target=lose)
+    losing.start()
+    try:
+        answer = FirstAnswer(client, lost.is_set, again)("WORKER_BINDS", timeout_s=LIMIT)
+        assert answer == ["answer 1 to WORKER_BINDS"]
+    finally:
+        losing.join()
+        client.close()
+        for each in following:
+            each.close()
 
 
 def test_new_interchange_is_asked_anew(

@@ -123,6 +123,18 @@ def test_start_whose_answer_is_lost_is_undone(controller: Controller) -> None:
     assert not list(controller.folder.glob("certs/*")), "nor do its keys stay"
 
 
+def test_start_that_could_not_begin_is_not_looked_for(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way was cut before: Parsl need not wait until it is known that nothing runs there."""
+
+    def cut(script: str, **_: Any) -> CommandResult:
+        raise ConnectionDropped("cluster c", "cut off", "try again")
+
+    monkeypatch.setattr(controller.shell, "run", cut)
+    assert controller.start() is Place.WORKSPACE
+
+
 def test_keys_lie_where_the_agent_removes_them(controller: Controller) -> None:
     """A lease that ends leaves no secret on the controller."""
     assert controller.start() is Place.CONTROLLER
@@ -205,7 +217,7 @@ class Cut(RemoteExecutor):
         self._tasks = OutstandingTasks()
         self.blocks_to_job_id: dict[str, str] = {}
         self.cert_dir, self._provider = "certs", self
-        self.outgoing_q = WaitingTasks(self)
+        self.outgoing_q = WaitingTasks(self, self._sending)
 
     def cancel(self, _ids: list[str]) -> None:
         """Be the provider."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
 from zmq.error import Again
 
+from towline.engine.interchange import waiting
 from towline.engine.interchange.waiting import OutstandingTasks, WaitingTasks
 
 
@@ -17,6 +20,11 @@ class Outgoing:
     def __init__(self) -> None:
         self.sent: list[Any] = []
         self.peer = True
+        self.zmq_socket = self
+
+    def poll(self, timeout: int, flags: int) -> int:
+        """Say whether there is somebody."""
+        return flags if self.peer else 0
 
     def put(self, message: Any) -> None:
         """Send, or raise as a socket with a limit and no peer does."""
@@ -33,7 +41,7 @@ def outgoing() -> Outgoing:
 
 def test_tasks_are_sent_in_order_after_a_pause(outgoing: Outgoing) -> None:
     """Those that came meanwhile first."""
-    tasks = WaitingTasks(outgoing)  # type: ignore[arg-type]
+    tasks = WaitingTasks(outgoing, threading.Lock())  # type: ignore[arg-type]
     tasks.put(1)
     tasks.pause()
     tasks.put(2)
@@ -46,7 +54,7 @@ def test_tasks_are_sent_in_order_after_a_pause(outgoing: Outgoing) -> None:
 
 def test_task_that_finds_nobody_waits(outgoing: Outgoing) -> None:
     """It is no error; neither is a new interchange that is gone again at once."""
-    tasks = WaitingTasks(outgoing)  # type: ignore[arg-type]
+    tasks = WaitingTasks(outgoing, threading.Lock())  # type: ignore[arg-type]
     outgoing.peer = False
     for number in range(3):
         tasks.put(number)
@@ -55,6 +63,27 @@ def test_task_that_finds_nobody_waits(outgoing: Outgoing) -> None:
     outgoing.peer = True
     tasks.resume()
     assert outgoing.sent == [0, 1, 2]
+
+
+def test_interchange_that_is_back_takes_what_has_waited(
+    outgoing: Outgoing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was only out of reach for a while, and nobody replaces it."""
+    monkeypatch.setattr(waiting, "RETRY_SECONDS", 0.01)
+    sending = threading.Lock()
+    tasks = WaitingTasks(outgoing, sending)  # type: ignore[arg-type]
+    outgoing.peer = False
+    with sending:
+        tasks.put(1)
+        tasks.put(2)
+    outgoing.peer = True
+    deadline = time.monotonic() + 20
+    while len(outgoing.sent) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with sending:
+        tasks.put(3)
+    assert outgoing.sent == [1, 2, 3]
 
 
 def test_late_answer_reaches_nobody() -> None:

@@ -96,7 +96,9 @@ def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise DefinitionError(str(path), f"cannot be read: {error.strerror}") from error
+        raise DefinitionError(
+            str(path), f"cannot be read: {error.strerror}", f"ls -l {path}"
+        ) from error
     except UnicodeDecodeError as error:
         raise DefinitionError(str(path), "is not a text file") from error
     try:

@@ -22,6 +22,7 @@ QUESTIONS = ("MANAGERS", "CONNECTED_BLOCKS")
 ASK_SECONDS = 1.0
 LOOK_MILLISECONDS = 200
 FIRST_ANSWER_SECONDS = 10.0
+CLOSE_SECONDS = 3.0
 SILENT_SECONDS = 10.0
 """Without an answer for so long, somebody looks whether the interchange lives."""
 
@@ -77,13 +78,21 @@ class PatientCommands:
             self._renew.set()
 
     def close(self) -> None:
-        """Ask no more, and close Parsl's socket; twice is fine."""
-        if not self._stop.is_set():
-            self._stop.set()
-            self._thread.join()
-            self._client.close()
+        """Ask no more, and close Parsl's socket; twice is fine.
+
+        A look at a cluster that is cut off may take a minute: it is not waited for, and the socket,
+        which is the thread's, is closed by it.
+        """
+        self._stop.set()
+        self._thread.join(CLOSE_SECONDS)
 
     def _ask_on(self) -> None:
+        try:
+            self._ask_until_closed()
+        finally:
+            self._client.close()
+
+    def _ask_until_closed(self) -> None:
         while not self._stop.is_set():
             for question in QUESTIONS:
                 self._ask(question)

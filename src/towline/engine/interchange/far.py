@@ -71,6 +71,7 @@ class FarInterchange:
         self.on_lost: Callable[[str], None] | None = None
         self._pickled = b""
         self._starts = 0
+        self._may_run = False
         self._lock = threading.Lock()
         self._replacing = False
         self._lost_meanwhile = ""
@@ -123,6 +124,11 @@ class FarInterchange:
         threading.Thread(
             target=self.on_lost, args=(reason,), name=f"replace {self._name}", daemon=True
         ).start()
+
+    def lost_while_starting(self) -> bool:
+        """Say whether it was lost since it was started, while nobody could replace it yet."""
+        with self._lock:
+            return self.on_lost is None and bool(self._lost_meanwhile)
 
     def start_again(self) -> bool:
         """End what is left of the old interchange and start a new one, however long it takes.
@@ -177,7 +183,8 @@ class FarInterchange:
                 self.place = self._start(self._pickled)
             except Exception as error:  # whatever it is: the process waits for an answer
                 self._say(f"the interchange cannot run on the controller: {error}")
-                self._withdraw()
+                if self._may_run:
+                    self._withdraw()
                 self.place = Place.WORKSPACE
         try:
             self._hand_over.answer(self.place)
@@ -189,7 +196,8 @@ class FarInterchange:
         while self._starts and not self._closed.is_set():
             try:
                 self._end()
-            except (OSError, TowlineError):
+            except (OSError, TowlineError) as error:
+                self._say(f"whether an interchange was started there is not known yet: {error}")
                 self._closed.wait(RETRY_SECONDS)
             else:
                 return
@@ -222,6 +230,7 @@ class FarInterchange:
                 "",
             ]
         )
+        self._may_run = True
         self._connection.run(
             f"cd {quote(self._folder)}/jobs || exit 1\n{start_group(self._name, FOR_EVER_SECONDS)}",
             input=script.encode(),

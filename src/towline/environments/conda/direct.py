@@ -21,8 +21,9 @@ LOCK_SECONDS = 3600
 """How long one making of an environment waits for another of the same, and for conda."""
 
 SILENT_SECONDS = 180
-"""Without a sign of life for so long, one who makes it on another log-in node is taken for dead. The
-sign comes every 5 s; what an NFS client sees of it may be a minute old."""
+"""Without a sign of life for so long, one who makes it on another log-in node is taken for dead.
+
+The sign comes every 5 s; what an NFS client sees of it may be a minute old."""
 
 
 def direct_layer(

@@ -20,6 +20,7 @@ from towline.environments.conda.pip_install import Pin, lock_pip
 from towline.environments.conda.platforms import Virtual
 from towline.environments.conda.solver import Record, Unsolvable, record_line, solve
 from towline.environments.locks import Lock, LockStore, request_id
+from towline.environments.scratch import sweep_scratch
 from towline.errors import DefinitionError
 
 SCHEMA = "1"
@@ -105,6 +106,7 @@ def _lock(
         report("note", text=note)
     pins: list[Pin] = []
     if asked.pip.lines:
+        sweep_scratch(archives_folder())
         with tempfile.TemporaryDirectory(prefix=".lock-", dir=archives_folder()) as scratch:
             linked = Path(scratch, "linked")
             link(records, file.channels, target.subdir, linked, "/towline", report, name)

@@ -168,7 +168,7 @@ def _lines_of(path: Path, place: str) -> Iterator[tuple[str, str]]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise DefinitionError(place, f"{path} cannot be read: {said}") from error
+        raise DefinitionError(place, f"{path} cannot be read: {said}", f"ls -l {path}") from error
     waiting, first = "", 0
     for number, line in enumerate(text.splitlines(), 1):
         first = first if waiting else number

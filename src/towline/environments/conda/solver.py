@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,11 +58,11 @@ def solve(
     except LibraryError as error:
         said = hushed(str(error), channels)
         if error.kind == "SolverError":
-            said = said.removeprefix("Cannot solve the request because of: ")
+            said = _in_one_line(said.removeprefix("Cannot solve the request because of: "))
             has = ", ".join(f"{name}={version}" for name, version, _ in virtual if version != "0")
             raise Unsolvable(
                 thing,
-                f"cannot be solved for {subdir} ({has}): {said.strip()}",
+                f"cannot be solved for {subdir} ({has}): {said}",
                 "loosen a version, or add the channel that has the package",
             ) from None
         shown = ", ".join(channel.shown for channel in channels)
@@ -71,6 +72,12 @@ def solve(
             "check the channels' addresses and the workspace's way to them",
         ) from None
     return sorted(map(_kept, records), key=lambda record: str(record["name"]))
+
+
+def _in_one_line(text: str) -> str:
+    """Return the solver's words, a tree of lines, as one line; what hangs on what stays visible."""
+    lines = (re.sub(r"^[\s│├└─]+", "", line).strip() for line in text.splitlines())
+    return "; ".join(line.rstrip(",:") for line in lines if line)
 
 
 def _kept(found: Record) -> Record:

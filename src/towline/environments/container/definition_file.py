@@ -72,7 +72,9 @@ def read_definition(path: Path, memory: HashMemory) -> DefinitionFile:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise DefinitionError(str(path), f"the definition file cannot be read: {why}") from error
+        raise DefinitionError(
+            str(path), f"the definition file cannot be read: {why}", f"ls -l {path}"
+        ) from error
     reader = _Reader(path)
     built = "\n".join(reader.lines(text)) + "\n"
     if not reader.bootstraps:

@@ -17,6 +17,7 @@ from towline.environments.container.send import BUILD_SECONDS
 from towline.environments.container_request import RUNTIMES
 from towline.environments.hashes import HashMemory
 from towline.environments.interpreter import this_workspace
+from towline.environments.scratch import sweep_scratch
 from towline.errors import EnvironmentBuildFailed
 
 WORDS = 6
@@ -110,6 +111,7 @@ def _run(runtime: str, source: str, asked: str, folder: Path) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove images that nobody has used for long."""
+    sweep_scratch(folder)
     for image in folder.glob("*.sif"):
         with suppress(OSError):
             if time.time() - image.stat().st_mtime > KEPT_SECONDS:

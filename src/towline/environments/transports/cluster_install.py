@@ -46,6 +46,12 @@ def cluster_packages(
                 f"lies on the workspace ({wheel.url}), where the cluster cannot install it from",
                 PUSH_INSTEAD,
             )
+        if wheel.query:
+            raise EnvironmentBuildFailed(
+                f"package {wheel.name}",
+                "its address is a signed one, and the signature is never sent there",
+                PUSH_INSTEAD,
+            )
     tool = _static_uv(arch, packages.name)
 
     def fill(folder: Path) -> list[Member]:

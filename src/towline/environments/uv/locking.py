@@ -18,7 +18,7 @@ from towline.environments.for_script import needs_of_towline
 from towline.environments.locks import Lock, LockStore, now, request_id, without_secrets
 from towline.environments.request import EnvironmentRequest
 from towline.environments.uv.indexes import index_settings
-from towline.environments.uv.pylock import Package, read_pylock, render_pylock
+from towline.environments.uv.pylock import Package, read_pylock, render_pylock, with_queries
 from towline.environments.uv.spec import Form, Spec, read_spec
 from towline.environments.uv.target import Target
 from towline.environments.uv.tool import run_uv, words_of
@@ -87,7 +87,7 @@ def locked_spec(
         store.save(lock)
     else:
         packages = read_pylock(lock.text, target, spec.path.parent, spec.path.name)
-    return Locked(spec, lock, tuple(packages))
+    return Locked(spec, lock, tuple(with_queries(packages, spec.texts)))
 
 
 def _needs_of(folders: Sequence[Path]) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +25,9 @@ else:
     import tomli as tomllib
 
 
+_WITH_QUERY = re.compile(r"(https?://[^\s?#'\"<>]+)\?([^\s#'\"<>]+)")
+
+
 @dataclass(frozen=True)
 class Wheel:
     """A package's wheel, by its hash."""
@@ -34,6 +38,8 @@ class Wheel:
     """Without user, password and query; ``file:`` where it lies on the workspace."""
     sha256: str
     size: int = 0
+    query: str = field(default="", repr=False, compare=False)
+    """What follows the address's ``?``: a signature, as a rule, and so a secret; in no lock."""
 
     @property
     def line(self) -> str:
@@ -85,8 +91,25 @@ def read_pylock(text: str, target: Target, base: Path, spec: str) -> list[Packag
     return [found[name] for name in sorted(found)]
 
 
-def render_pylock(packages: Iterable[Package]) -> str:
-    """Return a ``pylock.toml`` with these packages, one wheel each; any installer can read it."""
+def with_queries(packages: Iterable[Package], texts: Iterable[str]) -> list[Package]:
+    """Return the packages with the queries that their addresses have in the texts of a spec."""
+    known = {without_secrets(m[1]): m[2] for text in texts for m in _WITH_QUERY.finditer(text)}
+    return [
+        replace(package, query=known.get(package.url, package.query))
+        if isinstance(package, Wheel)
+        else package
+        for package in packages
+    ]
+
+
+def render_pylock(packages: Iterable[Package], *, queries: bool = False) -> str:
+    """Return a ``pylock.toml`` with these packages, one wheel each; any installer can read it.
+
+    Args:
+        packages: what is in it.
+        queries: with those of the addresses, for an install now; never to be kept.
+
+    """
     lines = ['lock-version = "1.0"', 'created-by = "towline"']
     for package in packages:
         lines += ["", "[[packages]]", f"name = {json.dumps(package.name)}"]
@@ -95,6 +118,7 @@ def render_pylock(packages: Iterable[Package]) -> str:
             continue
         place = "path" if package.url.startswith("file:") else "url"
         value = unquote(urlsplit(package.url).path) if place == "path" else package.url
+        value += f"?{package.query}" if queries and package.query else ""
         size = f", size = {package.size}" if package.size else ""
         hashes = f'hashes = {{ sha256 = "{package.sha256}" }}'
         lines.append(f"version = {json.dumps(package.version)}")
@@ -119,7 +143,8 @@ def _best(
         if place is not None and (best is None or place < best[0]):
             sha256 = each.get("hashes", {}).get("sha256") or _hash_of(url, name)
             version = str(entry.get("version", stated))
-            best = place, Wheel(name, version, url, sha256, int(each.get("size", 0)))
+            query = urlsplit(str(each.get("url", ""))).query
+            best = place, Wheel(name, version, url, sha256, int(each.get("size", 0)), query)
     if best is None:
         of = f" {entry['version']}" if "version" in entry else ""
         comes = "it comes from version control" if "vcs" in entry else "there is only source"

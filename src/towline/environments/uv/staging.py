@@ -30,7 +30,7 @@ def install(wheels: Sequence[Wheel], target: Target, into: Path) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="towline-lock-") as scratch:
         pylock = Path(scratch, "pylock.towline.toml")
-        pylock.write_text(render_pylock(wheels), encoding="utf-8")
+        pylock.write_text(render_pylock(wheels, queries=True), encoding="utf-8")
         _install(["-r", str(pylock)], target, into)
 
 
