@@ -11,6 +11,7 @@ import typer
 from towline.cli import _output as output
 from towline.cli import _workflow_views as views
 from towline.cli._output import JsonOption
+from towline.cli._workflow_import import import_
 from towline.cli._workflow_inputs import read_inputs
 from towline.errors import DefinitionError
 from towline.runs.checks import read_overrides
@@ -39,6 +40,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help=HELP,
 )
+
+
+app.command("import")(import_)
 
 
 def complete_name(incomplete: str) -> list[str]:

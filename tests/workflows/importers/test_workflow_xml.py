@@ -182,10 +182,8 @@ def test_the_command_line_tells_it_too(tmp_path: Path) -> None:
         "readme": "../../etc/passwd",
     }
     (old / "github.json").write_text(json.dumps(about))
-    program = "import sys, typer\nfrom towline.cli._workflow_import import import_\n"
-    program += "app = typer.Typer()\napp.command()(import_)\napp()\n"
     done = subprocess.run(
-        [sys.executable, "-c", program, str(old), "--into", str(new), "--json"],
+        [sys.executable, "-m", "towline", "workflow", "import", old, "--into", new, "--json"],
         capture_output=True,
         text=True,
         check=False,
@@ -243,6 +241,18 @@ def test_a_notebook_is_run_as_one() -> None:
 )
 def test_scheduler_options_are_read_out_of_names(name: str, option: str | None) -> None:
     assert scheduler_option(name) == option
+
+
+def test_spellings_of_later_forms_are_read() -> None:
+    """Options in an attribute, and a condition that only names a yes-or-no parameter."""
+    new, _ = imported(
+        "<section name='s'><param name='a' type='boolean' checked='true'/>"
+        "<param name='b' type='text' show_if='s.a'/>"
+        """<param name='c' type='select' options="[{'label': 'One', 'value': '1'}]"/></section>"""
+    )
+    fields = new["inputs"]["s"]["inputs"]
+    assert fields["b"]["show-if"] == {"a": True}
+    assert fields["c"]["options"] == [{"value": "1", "label": "One"}]
 
 
 HOSTILE = {

@@ -26,6 +26,11 @@ def add_conditions(
     shown = element.attributes.pop("show_if", "").strip()
     if not depends and not shown:
         return
+    driver = (
+        seen.find(shown, group) if not depends and shown.replace(".", "").isidentifier() else None
+    )
+    if driver is not None and driver.type == "boolean":  # it may name a yes-or-no parameter alone
+        depends, shown = shown, "true"
     for other, values in _pairs(depends, shown).items():
         what = f"{name}: shown if {other} is {' or '.join(values)}"
         param = seen.find(other, group)

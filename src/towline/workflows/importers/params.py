@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ from towline.workflows.values import typed
 
 _LAYOUT = ("width", "float", "size", "area")
 _SCHEDULER = {"dd": "--", "d": "-", "e": "="}
+_MOST_BRACKETS = 150
+"""More of them might be nested deeper than Python reads."""
 OPTION = re.compile(r"--?[A-Za-z0-9_][\w.-]*")
 _PASSWORD = re.compile(r"passw|secret|token", re.I)
 
@@ -128,6 +131,9 @@ def _select(element: Element, param: Param, value: str | None, _: Seen, report: 
             chosen.append(read)
         for extra in set(option.attributes) - {"value", "selected"}:
             report.left_out(option.line, f"{param.name}: option {read!r}: {extra}", "no such thing")
+    for each in _listed_options(element):
+        if each["value"] not in [known["value"] for known in options]:
+            options.append(each)
     several = is_true(element.attributes.pop("multiple", None))
     if not options:
         report.changed(element.line, param.name, "a text, as the list has no options of its own")
@@ -144,6 +150,22 @@ def _select(element: Element, param: Param, value: str | None, _: Seen, report: 
             param.field["default"] = chosen
     elif chosen or not is_true(element.attributes.get("optional")):
         param.field["default"] = chosen[0] if chosen else options[0]["value"]
+
+
+def _listed_options(element: Element) -> list[dict[str, str]]:
+    """Return the options that later forms have as an attribute, in JSON or Python's spelling."""
+    text = element.attributes.get("options", "").strip()
+    deep = text.count("[") > 1 or max(map(text.count, "({")) > _MOST_BRACKETS
+    try:
+        listed = ast.literal_eval(text) if text.startswith("[") and not deep else None
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return []
+    if not isinstance(listed, list) or not all(
+        isinstance(each, dict) and isinstance(each.get("value"), str) for each in listed
+    ):
+        return []  # the attribute stays, and is reported
+    del element.attributes["options"]
+    return [{"value": each["value"], "label": str(each.get("label", ""))} for each in listed]
 
 
 def _cluster(element: Element, param: Param, value: str | None, _: Seen, report: Report) -> None:
