@@ -132,13 +132,15 @@ class _Check:
     def value(self, one: InputField, given: Any, path: Path, scope: Scope) -> Any:
         """Check one value that is no group and no secret; return it typed, or None."""
         if is_empty(one, given):
+            if self._partial:
+                return None
             if isinstance(one, ListField):
                 given = one.default if one.default is not None else []
             elif isinstance(one, MultiChoiceField) and one.default is None:
                 given = []
             elif one.default is not None:
                 given = one.default
-            elif self._partial or not one.needed:
+            elif not one.needed:
                 return None
             else:
                 self.problem(path, "is needed")
