@@ -17,9 +17,11 @@ from towline.runs import RunFolder
 from towline.runs.batch_job import request_path
 from towline.runs.cancel import cancel
 from towline.runs.folder import VARIABLE
+from towline.runs.launching import prepare
 from towline.runs.liveness import final_event
-from towline.runs.spawn import start_reaper, start_supervisor
+from towline.runs.spawn import start_detached, start_reaper, start_supervisor
 from towline.testbed import Testbed
+from towline.workflows import from_folder
 
 from .conftest import event_of, wait_for, wait_for_event, wait_for_output
 
@@ -33,10 +35,11 @@ SCRIPT = "import sys\nfrom towline.runs.batch_job import main\nsys.exit(main())\
 class Job:
     """A run that is one batch job, with its real supervisor."""
 
-    def __init__(self, folder: RunFolder, work: Path) -> None:
+    def __init__(self, folder: RunFolder, work: Path, *, started: bool = False) -> None:
         self.folder = folder
         self.work = work
-        self.supervisor = start_supervisor(folder)
+        if not started:
+            self.supervisor = start_supervisor(folder)
 
     def end(self, seconds: float = DEADLINE) -> dict[str, Any]:
         """Wait for the run's last event and return its facts."""
@@ -135,30 +138,50 @@ def nothing_is_left(testbed: Testbed, job: Job) -> None:
     assert job.end()["leftovers"] == []
 
 
-def test_a_program_runs_with_its_files_and_its_results_come_back(start: Start, clusters: Testbed):
-    """Arguments reach it as they are, the working folder is sent, outputs and both logs return."""
-    words = ("a b", "$HOME `id`; 'x' \"y\"\n|", "ü", "")
-    job = start(
-        {**SLURM, "worker_init": "export GREETING='from the node'"},
-        *("python", "main.py", *words),
-        files={
-            "main.py": "import json, os, pathlib, sys\n"
-            "print(json.dumps(sys.argv[1:]), flush=True)\n"
-            "print(json.load(open(os.environ['TOWLINE_INPUTS'])))\n"
-            "print(os.environ['GREETING'], os.environ['SLURM_JOB_NUM_NODES'], file=sys.stderr)\n"
-            "pathlib.Path('results/deep').mkdir(parents=True)\n"
-            "pathlib.Path('results/deep/a.csv').write_text(open('data/in.txt').read() * 2)\n"
-            "pathlib.Path('scratch.tmp').write_text('x')\n",
-            "data/in.txt": "1,2\n",
-        },
-        outputs=("results/**/*.csv", "missing/*.png"),
-    )
+WORKFLOW = """
+title: Sum on a node
+inputs:
+  where: {type: cluster, argument: false}
+  words: {type: string}
+  table: {type: file}
+  often: {type: boolean, true-value: "Yes"}
+on: {cluster: {input: where}, partition: compute, WALLTIME: "00:05:00",
+     worker_init: export GREETING='from the node'}
+run: [python, main.py]
+outputs: [results/**/*.csv, "missing/*.png"]
+"""
+MAIN = """
+import json, os, pathlib, sys
+print(json.dumps(sys.argv[1:]), flush=True)
+inputs = json.load(open(os.environ["TOWLINE_INPUTS"]))
+print(os.environ["GREETING"], os.environ["SLURM_JOB_NUM_NODES"], file=sys.stderr)
+pathlib.Path("results/deep").mkdir(parents=True)
+pathlib.Path("results/deep/a.csv").write_text(open(inputs["table"]).read() * 2)
+pathlib.Path("scratch.tmp").write_text("x")
+"""
+
+
+def test_a_workflow_runs_as_a_job_and_its_results_come_back(
+    clusters: Testbed, tmp_path: Path
+) -> None:
+    """Inputs reach it as they are, the working folder is sent, outputs and both logs return."""
+    words = "a b $HOME `id`; 'x' \"y\" |ü"
+    flow = tmp_path / "flow"
+    flow.mkdir()
+    (flow / "workflow.yaml").write_text(WORKFLOW)
+    (flow / "main.py").write_text(MAIN)
+    (flow / "platform.py").write_text("raise SystemExit('Towline has imported a file of mine')")
+    (tmp_path / "in put.csv").write_text("1,2\n")
+    values = {"where": "onprem", "words": words, "table": str(tmp_path / "in put.csv")}
+    prepared = prepare(from_folder(flow), {**values, "often": True})
+    start_detached(prepared.folder, prepared.secrets)
+    job = Job(prepared.folder, prepared.folder.work, started=True)
     end = job.end()
     stdout, stderr = job.log
     assert (end["state"], job.script["exit_code"]) == ("succeeded", 0), stderr
-    assert json.loads(stdout.splitlines()[0]) == list(words)
-    assert "'name': 'Ann'" in stdout
-    assert f"/{job.folder.tag}/work/a.png" in stdout  # the path as it is on the cluster
+    argv = json.loads(stdout)
+    assert argv[:3] == ["--words", words, "--table"]
+    assert argv[4:] == ["--often", "Yes"]
     assert stderr == "from the node 1\n"
     assert (job.work / "results/deep/a.csv").read_text() == "1,2\n1,2\n"
     assert not (job.work / "scratch.tmp").exists()

@@ -1,4 +1,4 @@
-"""The script of a run that is one batch job: ``python -m towline.runs.batch_job``.
+"""The script of a run that is one batch job.
 
 The supervisor starts it like any other script; ``batch.json`` in the run folder says what the job
 is to be. It ends with the exit code of the job's program. Whatever ends it, the run's ledger says
@@ -21,8 +21,16 @@ from towline.errors import DefinitionError
 from towline.runs.attach import AttachedRun, attach
 from towline.runs.folder import RunFolder
 
-COMMAND = (sys.executable, "-m", "towline.runs.batch_job")
-"""What a supervisor runs in place of a script."""
+_START = """\
+import sys
+if sys.path[:1] == [""]: del sys.path[0]
+from towline.runs.batch_job import main
+sys.exit(main())"""
+COMMAND = (sys.executable, "-c", _START)
+"""What a supervisor runs in place of a script, in the working folder.
+
+As ``-m`` does, but what lies in the working folder, such as a ``platform.py``, is not imported.
+"""
 
 LOCAL = "local"
 GRACE_SECONDS = 10.0
