@@ -94,6 +94,8 @@ class IndexedRun:
             "title": self.title,
             "script": self.script,
             "arguments": list(self.arguments),
+            "created": self.created,
+            "ended": self.ended,
             "seconds": self.seconds,
             "clusters": list(self.clusters),
             "tasks": [self.done, self.failed, self.total],

@@ -17,10 +17,22 @@ BATCH = 500
 
 async def load_ended(store: Store) -> list[IndexedRun]:
     """Return all runs that the database knows to have ended."""
-    table = RunRecord.__table__
+    wanted = select(
+        RunRecord.number,
+        RunRecord.tag,
+        RunRecord.owner,
+        RunRecord.workflow,
+        RunRecord.version,
+        RunRecord.state,
+        RunRecord.summary,
+    )
+    found: list[IndexedRun] = []
+    shared: dict[Any, Any] = {}  # many runs have the same script, owner, clusters, reason
     async with store.session() as session:
-        rows = (await session.execute(select(*table.columns))).all()
-    return list(_readable(rows))
+        rows = await session.stream(wanted.execution_options(yield_per=BATCH))
+        async for batch in rows.partitions():
+            found += _readable(batch, shared)
+    return found
 
 
 async def save_ended(store: Store, runs: Sequence[IndexedRun]) -> None:
@@ -58,31 +70,33 @@ def _row(run: IndexedRun) -> dict[str, Any]:
     }
 
 
-def _readable(rows: Iterable[Any]) -> Iterator[IndexedRun]:
-    for row in rows:
-        about = row.summary
+def _readable(rows: Iterable[Any], shared: dict[Any, Any]) -> Iterator[IndexedRun]:
+    def once(value: Any) -> Any:
+        return shared.setdefault(value, value)
+
+    for number, tag, owner, workflow, version, state, about in rows:
         try:
             done, failed, total = about["tasks"]
             yield IndexedRun(
-                number=row.number,
-                tag=row.tag,
-                state=RunState(row.state),
+                number=number,
+                tag=tag,
+                state=RunState(state),
                 final=True,
-                owner=row.owner or "",
-                title=about["title"],
-                workflow=row.workflow,
-                version=row.version,
-                script=about["script"],
-                arguments=tuple(about["arguments"]),
-                created=row.created.timestamp(),
-                ended=None if row.ended is None else row.ended.timestamp(),
+                owner=once(owner or ""),
+                title=once(about["title"]),
+                workflow=once(workflow),
+                version=version,
+                script=once(about["script"]),
+                arguments=once(tuple(about["arguments"])),
+                created=about["created"],
+                ended=about["ended"],
                 seconds=about["seconds"],
-                clusters=tuple(about["clusters"]),
+                clusters=once(tuple(map(once, about["clusters"]))),
                 done=done,
                 failed=failed,
                 total=total,
                 exit_code=about["exit_code"],
-                reason=about["reason"],
+                reason=once(about["reason"]),
                 leftovers=about["leftovers"],
                 again_of=about["again_of"],
                 inode=about["inode"],
