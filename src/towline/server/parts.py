@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+from towline.server.cluster_services import cluster_services
 from towline.server.run_services import run_services
 from towline.server.services import Services
 from towline.server.workflow_services import workflow_services
 
 Part = Callable[[Services], AbstractAsyncContextManager[None]]
 
-PARTS: tuple[Part, ...] = (run_services, workflow_services)
+PARTS: tuple[Part, ...] = (run_services, cluster_services, workflow_services)

@@ -48,6 +48,7 @@ class Power:
     Args:
         definition: the cluster; an instance of the type's form.
         memory: what the type wants to know next time, also after a restart.
+        wanted: what somebody has asked of the cluster; None: nothing.
         in_use: words for each run that uses the cluster now; empty when none does.
         asked_now: a person has asked a moment ago: try at once what back-off would delay.
         log_in: called with a connection that only a person can open. It may open the connection,
@@ -58,6 +59,7 @@ class Power:
 
     definition: ClusterDefinition
     memory: ClusterMemory
+    wanted: Desired | None = None
     in_use: tuple[str, ...] = ()
     asked_now: bool = False
     log_in: Callable[[Connection], None] = _nobody

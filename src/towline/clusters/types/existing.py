@@ -34,7 +34,12 @@ class ExistingCluster(ClusterType):
                 return _off("not connected")
         elif not self._checked(power):
             return _off("not checked yet")
-        return look(shell, power.definition)
+        seen = look(shell, power.definition)
+        if power.wanted is Desired.ON and not self._checked(power):
+            return seen.model_copy(
+                update={"state": PowerState.STARTING, "reason": "connected, not checked yet"}
+            )
+        return seen
 
     def step(self, power: Power, desired: Desired) -> float:
         """Connect and check, or close the connection unless runs use it."""

@@ -78,6 +78,11 @@ class Access:
         cookie = cookie_in(request.headers.getlist("cookie"), self._cookie_name)
         found = self._by_cookie(cookie) if cookie else None
         if found is None:
+            if "key" in request.query_params:
+                raise _not_signed_in(
+                    "a key in the URL is not taken, as URLs are kept in logs; send it as the "
+                    "header 'Authorization: Bearer KEY'"
+                )
             raise _not_signed_in("no key and no log-in came with it")
         return found
 

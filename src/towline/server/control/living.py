@@ -1,0 +1,67 @@
+"""Which living runs use which clusters, as far as the index of runs knows."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from towline.errors import RunError
+from towline.runs import RunFolder
+from towline.server.control.lanes import in_thread
+from towline.server.index import IndexedRun
+
+FRESH_SECONDS = 3.0
+
+
+class LivingRuns:
+    """The runs that are not over, by cluster.
+
+    A run names its clusters in its events once its script has loaded them; before that, those that
+    it was launched with count.
+
+    Args:
+        runs: all runs of the index.
+        folder: of the runs.
+
+    """
+
+    def __init__(self, runs: Callable[[], Iterable[IndexedRun]], folder: Path) -> None:
+        self._runs = runs
+        self._folder = folder
+        self._launched_with: dict[int, frozenset[str]] = {}
+        self._by_cluster: dict[str, list[int]] = {}
+        self._looked = 0.0
+
+    def on(self, cluster: str) -> list[int]:
+        """Return the numbers of the living runs on a cluster, as of the last refresh."""
+        return list(self._by_cluster.get(cluster, ()))
+
+    async def refresh(self, *, now: bool = False) -> None:
+        """Look again, unless that was a moment ago; ``now``: whenever it was."""
+        if not now and time.monotonic() - self._looked < FRESH_SECONDS:
+            return
+        self._looked = time.monotonic()
+        living = [run for run in self._runs() if not run.final]
+        unknown = [run.number for run in living if run.number not in self._launched_with]
+        if unknown:
+            self._launched_with |= await in_thread(lambda: self._asked(unknown), "towline-runs")
+        numbers = {run.number for run in living}
+        self._launched_with = {n: c for n, c in self._launched_with.items() if n in numbers}
+        found: dict[str, list[int]] = defaultdict(list)
+        for run in living:
+            for cluster in self._launched_with.get(run.number, frozenset()) | {*run.clusters}:
+                found[cluster].append(run.number)
+        self._by_cluster = dict(found)
+
+    def _asked(self, numbers: list[int]) -> dict[int, frozenset[str]]:
+        found = {}
+        for number in numbers:
+            try:
+                asked = RunFolder(self._folder / str(number)).asked
+            except RunError:
+                found[number] = frozenset[str]()
+            else:
+                found[number] = frozenset(asked.clusters.values())
+        return found
