@@ -12,9 +12,11 @@ import pytest
 from parsl.jobs.states import JobState
 
 from towline.engine import batch as batch_module
-from towline.engine.batch import BatchThread, SubmissionFailed
+from towline.engine import queue_watch, submitting
+from towline.engine.batch import BatchThread
 from towline.engine.blocks import Block, BlockState
 from towline.engine.scheduler import NotObserved, Observation, Refusal
+from towline.engine.submitting import SubmissionFailed
 from towline.errors import ConnectionDropped, HostUnreachable
 from towline.ssh import CommandResult
 
@@ -138,7 +140,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(batch_module, "POLL_FIRST", 0.02)
     monkeypatch.setattr(batch_module, "POLL_SLOWEST", 0.05)
     monkeypatch.setattr(batch_module, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(batch_module, "UNANSWERED_SECONDS", 0.2)
+    monkeypatch.setattr(submitting, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(queue_watch, "UNANSWERED_SECONDS", 0.2)
     scheduler, connection, ledger = FakeScheduler(), FakeConnection(), FakeLedger()
     events: list[tuple[str, dict[str, Any]]] = []
 

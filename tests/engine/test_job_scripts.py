@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from towline.clusters import ClusterFacts, Partition
-from towline.engine.batch import SubmissionFailed
 from towline.engine.blocks import Block
 from towline.engine.definitions import ExecutorDefinition
 from towline.engine.providers import PROVIDERS
 from towline.engine.providers.once_a_node import OnceANode
 from towline.engine.scheduler_keys import check_keys
+from towline.engine.submitting import SubmissionFailed
 from towline.errors import CommandTimedOut, DefinitionError
 from towline.ssh import CommandResult
 

@@ -103,7 +103,7 @@ def test_an_sbatch_that_hangs_is_ended_and_the_block_sent_again(
 ) -> None:
     """It gets so many seconds; the block waits in case a job appears, and goes a second time."""
     monkeypatch.setattr("towline.engine.over_ssh.SUBMIT_SECONDS", 2)
-    monkeypatch.setattr("towline.engine.batch.UNANSWERED_SECONDS", 3.0)
+    monkeypatch.setattr("towline.engine.queue_watch.UNANSWERED_SECONDS", 3.0)
     with towline.load({"a": {"cluster": "onprem", "init_blocks": 0, "packages": ["parsl"]}}):
         clusters.hang_command("onprem", "sbatch", times=1)  # not before: load() tries sbatch, too
         assert app("a", platform.node)().result(60)

@@ -18,10 +18,11 @@ from typing import Any
 from parsl.jobs.states import JobStatus
 from parsl.providers.errors import SubmitException
 
-from towline.engine.batch import BatchThread, SubmissionFailed
+from towline.engine.batch import BatchThread
 from towline.engine.blocks import Block
 from towline.engine.schedulers.commands import path_line
 from towline.engine.site import Site
+from towline.engine.submitting import SubmissionFailed
 from towline.errors import CommandTimedOut, TowlineError
 from towline.ssh import quote
 
