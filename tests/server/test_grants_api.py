@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx2
 import pytest
 from server_fixtures import ServerInTest
-from test_permission_matrix import make_run
+
+from .test_permission_matrix import make_run
 
 pytestmark = pytest.mark.anyio
 

@@ -101,8 +101,11 @@ class Settings:
     def host_names(self) -> frozenset[str]:
         """Return the names that a request's Host may have, without ports."""
         names = {urlsplit(origin).hostname or "" for origin in self.origins}
-        if not self.behind_proxy:
-            names |= {"localhost", "127.0.0.1", "::1"}
+        names |= {
+            "localhost",
+            "127.0.0.1",
+            "::1",
+        }  # no page has these names
         if self.host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
             names.add(self.host.lower())
         return frozenset(names)
