@@ -244,7 +244,7 @@ class ClusterReconciler:
         seen = await self._lanes[bool(managed.failures)].run(work)
         if self.clusters.get(managed.name) is not managed:
             return
-        managed.see(seen.observation)
+        managed.see(seen)
         managed.looked = time.monotonic()
         if generation != managed.generation:
             managed.due = 0.0

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from towline.clusters import CheckStep, ClusterDefinition, Observation, exit_code
 from towline.clusters.power import Desired, PowerState, advance
+from towline.clusters.switching import Visit
 from towline.errors import DefinitionError, TowlineError
 from towline.store import ClusterRecord
 
@@ -72,9 +73,15 @@ class Managed:
         self.state, self.reason, self.trouble = advance(self.state, state), reason, trouble
         return (self.state, self.reason) != before
 
-    def see(self, observation: Observation | None) -> None:
-        """Keep what was seen; what is not observed stays as it was last."""
+    def see(self, seen: Visit) -> None:
+        """Keep what was seen; what is not observed stays as it was last.
+
+        That we are not connected says nothing of a cluster that could not be connected to.
+        """
+        observation = seen.observation
         if observation is None:
+            return
+        if seen.trouble is not None and observation.state is PowerState.OFF and self.observation:
             return
         self.observed_at = observation.observed_at or time.time()
         self.observation = observation
