@@ -36,6 +36,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(home, sockets)
     install(process, "greet", GREET, "inputs: {name: {default: world}}\noutputs: [greeting.txt]\n")
     install(process, "waits", WAITS, "inputs: {gate: {}}\n")
+    install(
+        process,
+        "uses_here",
+        WAITS,
+        "inputs: {gate: {}}\nexecutors: {x: {cluster: here}}\n",
+    )
+    install(process, "orders", "print('::error::from the script')")
     install(process, "fails", "print('so far')\nraise SystemExit('no luck')")
     added = process.towline("cluster", "add", "here", "--type", "local", "--no-check")
     assert added.returncode == 0, added.stderr

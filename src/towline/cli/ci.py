@@ -13,7 +13,6 @@ import typer
 from towline.errors import DefinitionError, TowlineError
 
 if TYPE_CHECKING:
-    from towline.client import Client
     from towline.client.ci import Asked, Report, Usage
 
 CI_EXIT_CODES = (
@@ -23,6 +22,9 @@ CI_EXIT_CODES = (
     "The key is only read from TOWLINE_API_KEY."
 )
 _TALK = "The name of the action of 2022 for "
+
+PATIENCE, FIRST_PATIENCE = 180.0, 60.0
+"""Seconds for a server that restarts, and for one that is just being started."""
 
 app = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -154,8 +156,6 @@ def _run(
     signals: _Signals,
     user: str,
 ) -> int:
-    from dataclasses import replace
-
     from towline.client.ci import run_step
 
     with _client(server) as client:
@@ -163,8 +163,6 @@ def _run(
         report.say(f"{client.url}: {me.name} ({me.role})")
         if user and user != me.name:
             report.warning(f"pw-user is {user}, but the key is of {me.name}: the key counts")
-        if any("|" in name for name in asked.inputs):
-            asked = replace(asked, inputs=_inputs_of_2022(client, asked))
         result = run_step(
             client, asked, usage, report, environment=environment, quiet=signals.ignore
         )
@@ -177,24 +175,7 @@ def _client(server: str) -> Any:
 
     from towline.client import Client
 
-    return closing(Client(server or None, patience=180.0))
-
-
-def _inputs_of_2022(client: Client, asked: Asked) -> dict[str, Any]:
-    """Return inputs by today's names for keys such as ``section|param``."""
-    from towline.workflows import WorkflowDefinition
-    from towline.workflows.importers.payload_2022 import inputs_of_payload
-
-    info = client.workflows[asked.workflow].info()
-    definition = (info.model_extra or {}).get("definition")
-    if not isinstance(definition, dict):
-        raise DefinitionError(
-            "workflow-parameters",
-            "keys such as section|param need a server that shows the workflow's definition",
-            'write the inputs as JSON: {"section": {"param": …}}',
-        )
-    fields = WorkflowDefinition.model_validate(definition).inputs
-    return inputs_of_payload(fields, asked.inputs)
+    return closing(Client(server or None, patience=PATIENCE, first_patience=FIRST_PATIENCE))
 
 
 def _need_something(asked: Asked, *, finish: bool) -> None:

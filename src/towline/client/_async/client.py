@@ -46,6 +46,7 @@ class AsyncClient:
         url: the server's address; None: ``TOWLINE_SERVER``, else your own server on this machine.
         api_key: None: ``TOWLINE_API_KEY``, else the key of your own server.
         patience: seconds for which a server that has answered before may be away.
+        first_patience: seconds for one that has not: a wrong address should be said soon.
         stop_runs: at the end of the ``with`` block also cancel the runs that it launched.
         transport: what carries requests in place of sockets, for tests.
 
@@ -62,13 +63,14 @@ class AsyncClient:
         api_key: str | None = None,
         *,
         patience: float = 60.0,
+        first_patience: float = 3.0,
         stop_runs: bool = False,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         address = find_server(url, api_key)
         self.url = address.url
         self.stop_runs = stop_runs
-        self._caller = Caller(address.url, Patience(later=patience))
+        self._caller = Caller(address.url, Patience(first=first_patience, later=patience))
         self._transport = AsyncTransport(address, transport)
         self._started = Started()
         self.clusters = Clusters(self)

@@ -23,12 +23,16 @@ from towline.server.routing import PREFIX, Router
 from towline.server.services import Services
 from towline.server.used_clusters import asked_besides_form, used_clusters
 from towline.workflows import Installed
+from towline.workflows.importers.payload_2022 import SEPARATOR, inputs_of_payload
 
 router = Router(prefix="/runs", tags=["runs"])
 
 Inputs = Annotated[
     dict[str, Any],
-    Field(description="By name, nested by groups; what the form of the workflow asks for."),
+    Field(
+        description="By name, nested by groups; what the form of the workflow asks for. Names of "
+        "2022, `section|param`, are understood."
+    ),
 ]
 Clusters = Annotated[
     dict[str, Annotated[str, Field(max_length=255)]],
@@ -100,7 +104,7 @@ async def launch_run(
     installed = await _load(services, caller, asked.workflow, asked.version)
     launch = Launch(
         installed,
-        asked.inputs,
+        by_todays_names(installed, asked.inputs),
         caller.name,
         services.uploads.finder(caller.name),
         asked.clusters,
@@ -175,6 +179,13 @@ async def _launch(services: Services, caller: Caller, launch: Launch, key: str |
         target = ObjectRef("run", str(number), caller.name)
         await services.audit.record(caller, Action.RUN_LAUNCH.value, target, after=made)
     return JSONResponse(answer.body, answer.status, headers)
+
+
+def by_todays_names(installed: Installed, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return inputs whose keys may be those of 2022, ``section|param``, as the form has them."""
+    if not any(SEPARATOR in name for name in inputs):
+        return inputs
+    return inputs_of_payload(installed.definition.inputs, inputs)
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
