@@ -80,7 +80,7 @@ async def make_workflow(server: ServerInTest, name: str) -> str:
     folder = server.home / "sources" / name
     folder.mkdir(parents=True)
     (folder / "main.sh").write_text("echo hello\n")
-    text = f"name: {name}\ntitle: {name}\nrun: [sh, main.sh]\n"
+    text = f"title: {name}\nrun: [sh, main.sh]\n"
     (folder / "workflow.yaml").write_text(text)
     client = await server.client(server.keys[ADMIN])
     answer = await client.post("/api/v1/workflows", json={"path": str(folder)})
