@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from towline.clusters import ClusterFacts, Partition
+from towline.engine.batch_job.job_site import job_provider
 from towline.engine.blocks import Block
 from towline.engine.definitions import ExecutorDefinition
 from towline.engine.providers import PROVIDERS
@@ -223,3 +224,19 @@ def test_workers_on_other_nodes_have_the_job_s_environment(tmp_path: Path) -> No
         check=True,
     )
     assert done.stdout == f"1 2'3  in {tmp_path}/it's work\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "once"),
+    [("pbs", "#PBS -r n"), ("torque", "#PBS -r n"), ("lsf", "#BSUB -rn"),
+     ("slurm", "#SBATCH --no-requeue")],
+)  # fmt: skip
+def test_a_batch_job_runs_its_program_once(tmp_path: Path, kind: str, once: str) -> None:
+    """On its first node, whatever the number of nodes, and not again after a lost one."""
+    site: Any = StandInSite(tmp_path, CommandResult(0, ANSWERS[kind], "", 0.1))
+    wanted = ExecutorDefinition.model_validate({"cluster": "x", "nodes": 2, "tasks_per_node": 3})
+    job_provider(site, "job", wanted, kind).submit("sh job.sh", 3, "job")
+    lines = [line.strip() for line in site.sent[-1][1].splitlines()]
+    assert once in lines
+    assert lines.count("sh job.sh") == 1
+    assert not any("srun" in line or "pbsdsh" in line or "blaunch" in line for line in lines)

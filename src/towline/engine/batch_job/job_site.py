@@ -13,9 +13,11 @@ _RUN_ONCE = {
     "pbs": "#PBS -r n",
     "torque": "#PBS -r n",
     "lsf": "#BSUB -rn",
-    "gridengine": "#$ -r n",
 }
-"""What tells a scheduler not to start a job again whose node was lost."""
+"""What tells a scheduler not to start a job again whose node was lost; the others are not told.
+
+Whatever they do, the job's own script runs its program once.
+"""
 
 
 class JobSite(Site):
@@ -32,8 +34,6 @@ def job_provider(site: JobSite, label: str, wanted: ExecutorDefinition, kind: st
 
     once = (_RUN_ONCE[kind],) if kind in _RUN_ONCE else ()
     options = (*once, *wanted.scheduler_options)
-    if kind == "gridengine":  # its provider says the opposite first; the last word counts
-        options = (*wanted.scheduler_options, *once)
     provider = PROVIDERS[kind](
         site, label, wanted.model_copy(update={"scheduler_options": options})
     )
