@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NO_BENCH = {"common.py", "rivals.py", "run_all.py"}
+NO_BENCH = {"common.py", "rivals.py", "run_all.py", "served.py", "stored_runs.py"}
 
 
 def main() -> int:

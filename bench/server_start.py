@@ -41,7 +41,8 @@ def main() -> None:
         with served(folder) as at:
             time.sleep(2)
             print(
-                f"no runs: ready in {at.ready:.2f} s, of CPU {at.ready_cpu:.2f} s, memory {at.memory():.0f} MB"
+                f"no runs: ready in {at.ready:.2f} s, of CPU {at.ready_cpu:.2f} s,"
+                f" memory {at.memory():.0f} MB"
             )
         make_runs(options.runs)
         with served(folder) as at:
@@ -67,7 +68,8 @@ def main() -> None:
             resting = (at.cpu_seconds() - cpu) / REST_SECONDS
             memory = at.memory()
         print(
-            f"{options.runs} runs that it knows: ready in {spread(ready)} s, of CPU {spread(used)} s, all listed at once;"
+            f"{options.runs} runs that it knows: ready in {spread(ready)} s, of CPU"
+            f" {spread(used)} s, all listed at once;"
             f" at rest {memory:.0f} MB, CPU {resting:.2%}"
         )
         ratio(f"server start with {options.runs} runs / 1.5 s", ready, [1.5], "<= 1")
