@@ -6,7 +6,9 @@ make one, in `MAKERS`: the test says so.
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -76,18 +78,21 @@ async def make_cluster(server: ServerInTest, name: str) -> str:
 
 
 async def make_workflow(server: ServerInTest, name: str) -> str:
-    """Install a workflow, and let its owner own it."""
-    folder = server.home / "sources" / name
-    folder.mkdir(parents=True)
-    (folder / "main.sh").write_text("echo hello\n")
-    text = f"title: {name}\nrun: [sh, main.sh]\n"
-    (folder / "workflow.yaml").write_text(text)
-    client = await server.client(server.keys[ADMIN])
-    answer = await client.post("/api/v1/workflows", json={"path": str(folder)})
+    """Install a workflow as its owner would."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("main.sh", "echo hello\n")
+        packed.writestr("workflow.yaml", f"title: {name}\nrun: [sh, main.sh]\n")
+    client = await server.client(server.keys[OWNER])
+    files = {"archive": ("workflow.zip", archive.getvalue())}
+    answer = await client.post("/api/v1/workflows", params={"name": name}, files=files)
     assert answer.status_code == 201, answer.text
-    made: str = answer.json()["name"]
-    await server.services.access.directory.own("workflow", made, OWNER)
-    return made
+    return name
+
+
+async def existing_type(server: ServerInTest, name: str) -> str:
+    """Return a type of clusters: they are there for all."""
+    return "slurm"
 
 
 Maker = Callable[[ServerInTest, str], Awaitable[str]]
@@ -98,9 +103,10 @@ MAKERS: dict[str, Maker] = {
     "user": make_user,
     "cluster": make_cluster,
     "workflow": make_workflow,
+    "cluster-type": existing_type,
 }
-NOT_OWNED = {"user", "grant", "audit"}
-"""Kinds that belong to administrators, or to the object that they are about."""
+NOT_OWNED = {"user", "grant", "audit", "cluster-type"}
+"""Kinds that belong to administrators, to the object that they are about, or to all."""
 
 
 def fill(path: str, name: str) -> str:

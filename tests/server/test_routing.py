@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from towline.server import Settings, create_app
 from towline.server.access.actions import Action
 from towline.server.access.rules import Rule
-from towline.server.routing import Router, RuledRoute
+from towline.server.routing import PREFIX, Router, RuledRoute
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
@@ -42,7 +42,13 @@ def test_only_these_routes_are_open_to_all() -> None:
         if isinstance(route, RuledRoute) and route.rule.action is None
     }
     assert all(public.values())
-    assert set(public) == {"GET /healthz", "GET /", "GET /login", "POST /api/v1/login"}
+    assert set(public) == {
+        "GET /healthz",
+        "GET /login",
+        "GET /static/{version}/{name:path}",
+        "POST /login",
+        "POST /api/v1/login",
+    }
 
 
 def test_no_read_changes_anything_by_its_method() -> None:
@@ -53,6 +59,7 @@ def test_no_read_changes_anything_by_its_method() -> None:
         route.path
         for route in routes
         if "GET" in (route.methods or ())
+        and route.path.startswith(PREFIX)  # a page with a form asks for what the form does
         and isinstance(route, RuledRoute)
         and route.rule.action is not None
         and route.rule.action not in reads

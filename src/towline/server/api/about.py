@@ -11,16 +11,15 @@ import anyio
 import psutil
 from fastapi import Request
 from pydantic import BaseModel, Field
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from towline.server.access.actions import Action
 from towline.server.access.rules import Rule
 from towline.server.api_page import CONTENT_SECURITY_POLICY, api_page
 from towline.server.dependencies import ServicesDep
-from towline.server.routing import PREFIX, Router
+from towline.server.routing import Router
 
 router = Router(tags=["server"])
-pages = Router(tags=["server"], below="", include_in_schema=False)
 
 
 class ServerInfo(BaseModel):
@@ -61,9 +60,3 @@ async def show_docs(request: Request) -> HTMLResponse:
     """Return this API's description as a page; it loads nothing from elsewhere."""
     page = api_page(request.app.openapi())
     return HTMLResponse(page, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
-
-
-@pages.get("/", rule=Rule.public("it only sends on to the page that asks who is there"))
-async def start_page() -> Response:
-    """Send a browser to the API's page."""
-    return RedirectResponse(f"{PREFIX}/docs", 303)

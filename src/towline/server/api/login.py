@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
-from starlette.responses import RedirectResponse
 
 from towline.server.access.actions import ALL_SCOPES, Action
 from towline.server.access.cookies import cookie_in, cookie_name, set_cookie
@@ -16,7 +15,6 @@ from towline.server.problems import ProblemError, problem, problems
 from towline.server.routing import Router
 from towline.server.services import Services
 
-pages = Router(tags=["access"], below="", include_in_schema=False)
 router = Router(tags=["access"])
 
 
@@ -37,15 +35,6 @@ class LoginLink(BaseModel):
     """A link that logs its opener in, once, within five minutes."""
 
     url: str
-
-
-@pages.get("/login", rule=Rule.public("it is how a browser comes in; asks for a one-time token"))
-async def open_link(request: Request, services: ServicesDep, token: str = "") -> Response:
-    """Exchange a one-time token for a cookie; the address that holds it leaves the history."""
-    cookie = await services.access.logins.by_link(token, _old_cookie(request, services))
-    answer = RedirectResponse("/", 303)
-    answer.headers["Set-Cookie"] = set_cookie(services.settings, cookie)
-    return answer
 
 
 @router.post(
