@@ -11,6 +11,7 @@ import typer
 from towline.cli import _output as output
 from towline.cli import _workflow_views as views
 from towline.cli._output import JsonOption
+from towline.cli._server import also_on_server
 from towline.cli._workflow_import import import_
 from towline.cli._workflow_inputs import read_inputs
 from towline.errors import DefinitionError
@@ -114,6 +115,7 @@ def new(
 
 
 @app.command(epilog="Example: towline workflow add https://github.com/you/hello.git --ref v2")
+@also_on_server("workflow.add")
 def add(
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", help="Folder, git URL, or archive (tar, zip).")
@@ -133,6 +135,7 @@ def add(
 
 
 @app.command("list")
+@also_on_server("workflow.list_workflows")
 def list_workflows(as_json: JsonOption = False) -> None:
     """List the installed workflows."""
     catalog = Catalog()
@@ -152,6 +155,7 @@ def list_workflows(as_json: JsonOption = False) -> None:
 
 
 @app.command()
+@also_on_server("workflow.show")
 def show(
     workflow: NameOrFolder,
     version: Version = None,
@@ -181,6 +185,7 @@ def show(
 
 
 @app.command(epilog="Example: towline workflow check ./mine -i steps=10")
+@also_on_server("workflow.check")
 def check(
     workflow: NameOrFolder,
     inputs: Inputs = None,
@@ -204,6 +209,7 @@ def check(
 
 
 @app.command(epilog="Example: towline workflow run hello -i name=you --detach")
+@also_on_server("workflow.run")
 def run(
     workflow: NameOrFolder,
     inputs: Inputs = None,
@@ -245,6 +251,7 @@ def run(
 
 
 @app.command()
+@also_on_server("workflow.update")
 def update(
     name: Name,
     source: Annotated[
@@ -272,6 +279,7 @@ def update(
 
 
 @app.command()
+@also_on_server("workflow.remove")
 def remove(name: Name) -> None:
     """Remove a workflow with all its versions; its runs keep their own copies."""
     Catalog().remove(name)

@@ -41,12 +41,14 @@ class ClusterInfo(Record):
     since: datetime | None = None
     observed_at: datetime | None = None
     reason: str = ""
+    next: str = ""
     observation: dict[str, Any] | None = None
     definition: dict[str, Any] | None = None
+    runs: list[int] = Field(default_factory=list)
 
     @property
     def on(self) -> bool:
-        """Whether runs can use it now."""
+        """Whether it can be used now; ``runs`` are those that do."""
         return self.state == "on"
 
 
@@ -151,6 +153,21 @@ class WorkflowInfo(Record):
     title: str | None = None
     description: str | None = None
     tags: list[str] = Field(default_factory=list)
+    digest: str = ""
+    installed_at: datetime | None = None
+    source: dict[str, str] = Field(default_factory=dict)
+    definition: dict[str, Any] | None = None
+
+
+class CheckStepInfo(Record):
+    """One step of the way to a cluster; ``status`` is ok, warn, fail or skipped."""
+
+    step: str
+    status: str
+    detail: str = ""
+    seconds: float | None = None
+    next: str = ""
+    error: str | None = None
 
 
 class FileInfo(Record):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx2
 
+from towline.client._async.stream import events_of
 from towline.client.core import runs
-from towline.client.core.calls import NoAnswer
-from towline.client.core.http import DOWNLOAD_TIMEOUT, NO_ANSWER, STREAM_TIMEOUT, no_answer
+from towline.client.core.http import DOWNLOAD_TIMEOUT, NO_ANSWER, no_answer
 from towline.client.core.saving import PartFile, target_of
 from towline.client.core.streams import Ended, EventStream, log_event, log_stream
 from towline.client.models import FileInfo, RunEvent, RunInfo, RunTask
@@ -74,7 +74,7 @@ class Run:
         """
         caller = self._client._caller
         stream = log_stream(self.number, output, offset, caller.server, caller.patience)
-        async for name, data in _events(self._client, stream):
+        async for name, data in events_of(self._client, stream):
             said = log_event(name, data)
             if isinstance(said, Ended):
                 return
@@ -191,19 +191,3 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({self.number} of {self._client.url})"
-
-
-async def _events(client: AsyncClient, stream: EventStream) -> AsyncIterator[tuple[str, str]]:
-    """Yield the events of a stream, name and data, over as many connections as it takes."""
-    while True:
-        async with client._transport.open(stream.call(), STREAM_TIMEOUT) as reply:
-            if isinstance(reply, httpx2.Response):
-                stream.opened()
-                try:
-                    async for event in httpx2.EventSource(reply):
-                        stream.seen(event.id)
-                        yield event.event, event.data
-                    reply = NoAnswer("the stream ended early", sent=True)
-                except NO_ANSWER as error:
-                    reply = no_answer(error)
-        await anyio.sleep(stream.pause_after(reply))

@@ -34,6 +34,7 @@ class Workflows:
         *,
         git: str | None = None,
         ref: str | None = None,
+        folder: str | None = None,
         path: str | None = None,
         archive: str | os.PathLike[str] | None = None,
         name: str | None = None,
@@ -43,6 +44,7 @@ class Workflows:
         Args:
             git: address of a repository.
             ref: branch, tag or commit of it.
+            folder: the workflow's, in the repository.
             path: folder on the server's machine; for administrators.
             archive: ``.zip`` or ``.tar.gz`` on this machine, or a folder of it, which is packed.
             name: None: the folder's or the repository's.
@@ -52,6 +54,7 @@ class Workflows:
             self._client._caller,
             git=git,
             ref=ref,
+            folder=folder,
             path=path,
             archive=None if archive is None else Path(archive),
             name=name,
@@ -78,16 +81,23 @@ class Workflow:
         """Return what the workflow asks for, as JSON Schema."""
         return await self._client._do(workflows.form(self._client._caller, self.name, version))
 
-    async def check(self, inputs: Mapping[str, Any], version: int | None = None) -> dict[str, Any]:
-        """Return what the server says of inputs; nothing is launched.
+    async def check(
+        self,
+        inputs: Mapping[str, Any],
+        version: int | None = None,
+        *,
+        clusters: Mapping[str, str] | None = None,
+        preset: str | None = None,
+    ) -> dict[str, Any]:
+        """Return inputs as the server has checked and completed them; nothing is launched.
 
         Raises:
             InputsWrong: with all that is wrong.
 
         """
-        return await self._client._do(
-            workflows.check(self._client._caller, self.name, inputs, version)
-        )
+        caller = self._client._caller
+        steps = workflows.check(caller, self.name, inputs, version, clusters, preset)
+        return await self._client._do(steps)
 
     async def launch(
         self,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from towline.client._sync.stream import events_of
 from towline.client.core import clusters
-from towline.client.models import ClusterInfo
+from towline.client.core.streams import EventStream
+from towline.client.models import CheckStepInfo, ClusterInfo
 
 if TYPE_CHECKING:
     from towline.client._sync.client import Client
@@ -79,6 +81,27 @@ class Cluster:
         steps = clusters.wait(self._client._caller, self.name, state, timeout, look)
         self._client._do(steps)
         return self
+
+    def check(
+        self, *, deep: bool = False, partition: str | None = None, account: str | None = None
+    ) -> Iterator[CheckStepInfo]:
+        """Try each step of the way to the cluster; yield what was found, as it is found.
+
+        Args:
+            deep: also run a job on one node, of a minute at most.
+            partition: of that job.
+            account: of that job.
+
+        """
+        caller = self._client._caller
+        asked = {"deep": deep, "partition": partition, "account": account}
+        self._client._do(clusters.start_check(caller, self.name, asked))
+        stream = EventStream(clusters.check_events(self.name), caller.server, caller.patience)
+        for name, data in events_of(self._client, stream):
+            if name == "end":
+                return
+            if name == "step":
+                yield CheckStepInfo.model_validate_json(data)
 
     def redefine(self, definition: Mapping[str, Any]) -> ClusterInfo:
         """Put another definition in place of the cluster's."""

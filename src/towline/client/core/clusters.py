@@ -50,6 +50,17 @@ def power(caller: Caller, name: str, desired: str) -> Steps[ClusterInfo]:
     return (yield from caller.record(ClusterInfo, call))
 
 
+def start_check(caller: Caller, name: str, asked: Mapping[str, Any]) -> Steps[None]:
+    """Begin to try each step of the way to a cluster."""
+    body = {key: value for key, value in asked.items() if value is not None}
+    yield from caller.send(Call("POST", path_of("clusters", name, "check"), body=body))
+
+
+def check_events(name: str) -> str:
+    """Return the path of the stream of a check's steps."""
+    return path_of("clusters", name, "check", "events")
+
+
 def is_off(info: ClusterInfo) -> bool:
     """Return whether nobody has asked for this cluster to be on."""
     return info.desired != "on" and info.state in ("off", "stopping", "error")

@@ -36,14 +36,23 @@ def form(caller: Caller, name: str, version: int | None = None) -> Steps[dict[st
 
 
 def check(
-    caller: Caller, name: str, inputs: Mapping[str, Any], version: int | None = None
+    caller: Caller,
+    name: str,
+    inputs: Mapping[str, Any],
+    version: int | None = None,
+    clusters: Mapping[str, str] | None = None,
+    preset: str | None = None,
 ) -> Steps[dict[str, Any]]:
-    """Return what the server says of inputs; nothing is launched."""
+    """Return inputs as the server has checked and completed them; nothing is launched."""
     call = Call(
         "POST",
         path_of("workflows", name, "check"),
         {"version": version},
-        {"inputs": dict(inputs)},
+        {
+            "inputs": dict(inputs),
+            **({"clusters": dict(clusters)} if clusters else {}),
+            **({"preset": preset} if preset else {}),
+        },
     )
     return dict((yield from caller.data(call)) or {})
 
@@ -54,6 +63,7 @@ def add(
     git: str | None = None,
     ref: str | None = None,
     path: str | None = None,
+    folder: str | None = None,
     archive: Path | None = None,
     name: str | None = None,
 ) -> Steps[WorkflowInfo]:
@@ -71,19 +81,19 @@ def add(
             "POST",
             "/workflows",
             {"name": name},
-            files={"archive": (archive.name, read(archive))},
+            files={"archive": packed(archive)},
             again=False,
         )
     else:
-        asked = {"git": git, "ref": ref, "path": path, "name": name}
+        asked = {"git": git, "ref": ref, "folder": folder, "path": path, "name": name}
         body = {key: value for key, value in asked.items() if value is not None}
         call = Call("POST", "/workflows", body=body, again=False)
     return (yield from caller.record(WorkflowInfo, call))
 
 
 def update(caller: Caller, name: str) -> Steps[WorkflowInfo]:
-    """Install a workflow anew from where it came."""
-    call = Call("POST", path_of("workflows", name, "update"))
+    """Make a new version when the workflow has changed where it came from."""
+    call = Call("POST", path_of("workflows", name, "update"), again=False)
     return (yield from caller.record(WorkflowInfo, call))
 
 
@@ -115,6 +125,32 @@ def with_uploads(caller: Caller, value: Any) -> Steps[Any]:
             items.append((yield from with_uploads(caller, item)))
         return items
     return value
+
+
+def packed(source: Path) -> tuple[str, bytes]:
+    """Return an archive's name and bytes; a folder is packed, without what version control keeps.
+
+    Raises:
+        DefinitionError: it cannot be read.
+
+    """
+    if not source.is_dir():
+        return source.name, read(source)
+    import io
+    import tarfile
+
+    def wanted(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        hidden = {".git", ".hg", "__pycache__"} & set(Path(member.name).parts)
+        return None if hidden else member
+
+    name = source.resolve().name
+    buffer = io.BytesIO()
+    try:
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            archive.add(source, arcname=name, filter=wanted)
+    except OSError as error:
+        raise DefinitionError(str(source), f"cannot be packed: {error.strerror}") from error
+    return f"{name}.tar.gz", buffer.getvalue()
 
 
 def read(file: Path) -> bytes:

@@ -45,6 +45,12 @@ class WorkflowInfo(BaseModel):
     has_thumbnail: bool
 
 
+class WorkflowDetails(WorkflowInfo):
+    """A version of a workflow, in full."""
+
+    definition: dict[str, Any] = Field(description="The keys of its workflow.yaml, all of them.")
+
+
 class WorkflowToInstall(BaseModel):
     """Where a workflow is to be taken from: one of git and path. An archive is sent as a form."""
 
@@ -123,3 +129,9 @@ def info(workflow: Installed, owner: str | None) -> WorkflowInfo:
         has_readme=workflow.readme is not None,
         has_thumbnail=workflow.thumbnail is not None,
     )
+
+
+def details(workflow: Installed, owner: str | None) -> WorkflowDetails:
+    """Return a version in full as the API shows it."""
+    definition = workflow.definition.model_dump(mode="json", by_alias=True)
+    return WorkflowDetails(**dict(info(workflow, owner)), definition=definition)

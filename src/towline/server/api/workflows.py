@@ -14,9 +14,11 @@ from towline.server.access.principal import ObjectRef
 from towline.server.access.rules import Rule
 from towline.server.api.workflow_models import (
     Version,
+    WorkflowDetails,
     WorkflowInfo,
     WorkflowName,
     WorkflowToInstall,
+    details,
     info,
 )
 from towline.server.api.workflow_sources import BODY, MOST_ARCHIVE_BYTES, wanted_source
@@ -80,9 +82,10 @@ async def install_workflow(
 @router.get("/{name}", rule=Rule(Action.WORKFLOW_READ, of="workflow"), responses=problems(422))
 async def get_workflow(
     name: WorkflowName, caller: CallerDep, services: ServicesDep, version: Version = None
-) -> WorkflowInfo:
+) -> WorkflowDetails:
     """Return a workflow, in its newest version when none is named."""
-    return _info(caller, await load(services, caller, name, version))
+    found = await load(services, caller, name, version)
+    return details(found, _ref(caller, found).owner)
 
 
 @router.get(
