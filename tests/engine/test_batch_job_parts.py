@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from parsl.jobs.states import JobState, JobStatus
 
 from towline.engine.batch_job import BatchRequest, read_on
 from towline.engine.batch_job.following import Exit, look_script, read_look
+from towline.engine.batch_job.outputs import list_script
 from towline.engine.batch_job.patterns import chosen, unmatched
 from towline.engine.batch_job.script import NOT_AGAIN, job_script, moved
 from towline.engine.batch_job.verdict import Verdict, judge
@@ -164,3 +166,23 @@ def test_a_request_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
 def test_paths_of_the_workspace_become_those_of_the_cluster() -> None:
     words = ["/run/work", "/run/work/a b", "/run/worker", "x=/run/work"]
     assert moved(words, "/run/work", "/there") == ["/there", "/there/a b", *words[2:]]
+
+
+def test_all_that_a_job_wrote_is_listed_and_what_was_sent_is_not(tmp_path: Path) -> None:
+    """Also what it wrote in the moment in which it began; a listing may be asked for again."""
+    for name in ("work/a b", "work/sent", "outputs/moved/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "begun").mkdir()
+    os.utime(tmp_path / "begun", (1000, 1000))
+    os.utime(tmp_path / "work/a b", (1000, 1000))
+    os.utime(tmp_path / "work/sent", (999, 999))
+    (tmp_path / "work/gone").symlink_to("nowhere")
+    done = subprocess.run(
+        ["sh"], input=list_script(str(tmp_path), ()), capture_output=True, text=True, check=True
+    )
+    assert sorted(done.stdout.splitlines()) == ["./a b", "./gone", "./moved/x"]
+    done = subprocess.run(
+        ["sh"], input=list_script(str(tmp_path), ["*"]), capture_output=True, text=True, check=True
+    )
+    assert sorted(done.stdout.splitlines()) == ["./a b", "./gone", "./moved/x", "./sent"]

@@ -65,6 +65,7 @@ def cloud(testbed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         pytest.skip("ACCOUNTING NOT TESTED: " + "; ".join(missing))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOWLINE_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setattr("towline.engine.batch.POLL_SLOWEST", 1.0)  # it is asked by nobody else
         forgetful = Forgetful(testbed, Connection(definition_of(testbed, "cloud").destination()))
         forgetful.as_root(FORGET_SOON)
         yield forgetful

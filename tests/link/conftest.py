@@ -11,6 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from towline.link import Link
+
+from .conversation import Events
 from .local_controller import LocalController, eventually
 
 
@@ -84,3 +87,18 @@ def silent() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as server:
         server.settimeout(20)
         yield server
+
+
+@pytest.fixture
+def events() -> Events:
+    """Give what keeps a link's events."""
+    return Events()
+
+
+@pytest.fixture
+def link(controller: LocalController, events: Events) -> Iterator[Link]:
+    """Give a link that is up; it is closed afterwards."""
+    link = Link(controller, "r1", on_event=events)
+    link.start()
+    yield link
+    link.close()

@@ -20,8 +20,8 @@ from towline.link import Link, LinkState
 from towline.ssh import Connection
 
 from .conftest import processes_below
+from .conversation import QUICK, Events, cut, dial, exchange
 from .local_controller import eventually
-from .test_link import QUICK, Events, cut, dial, exchange
 
 DATA = Random(7).randbytes(3_000_000)  # noqa: S311 - no secret
 
