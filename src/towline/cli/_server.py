@@ -79,6 +79,11 @@ def server_is_named() -> bool:
     return _named.get() not in ("", NONE)
 
 
+def here_is_meant() -> bool:
+    """Return whether a server is out of the question: ``--server none``."""
+    return _named.get() == NONE
+
+
 @contextmanager
 def client() -> Iterator[Client]:
     """Yield a client of the server that was named, else of the user's own; nothing is stopped."""

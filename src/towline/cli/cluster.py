@@ -12,10 +12,12 @@ import typer
 from towline.cli import _cluster_views as views
 from towline.cli import _output as output
 from towline.cli._choose_hosts import ask_which
+from towline.cli._cluster_power import add_power_commands
 from towline.cli._output import JsonOption
 from towline.clusters import (
     CheckStep,
     ClusterDefinition,
+    ClusterMemory,
     ClusterStore,
     SshHost,
     Status,
@@ -26,9 +28,11 @@ from towline.clusters import (
     forget_facts,
     host_aliases,
     load_facts,
+    parse_mapping,
     recall_facts,
     ssh_hosts,
 )
+from towline.clusters.types import UnknownType, Way, cluster_types, type_named
 from towline.errors import DefinitionError
 
 app = typer.Typer(
@@ -42,6 +46,10 @@ app = typer.Typer(
 
 def _complete_name(incomplete: str) -> list[str]:
     return [name for name in ClusterStore().names() if name.startswith(incomplete)]
+
+
+def _complete_type(incomplete: str) -> list[str]:
+    return [key for key in cluster_types() if key.startswith(incomplete)]
 
 
 ClusterName = Annotated[
@@ -65,9 +73,17 @@ def add(
         str | None, typer.Option(help="Controller: host name, address or Host of ~/.ssh/config.")
     ] = None,
     type: Annotated[  # noqa: A002 - the file's word
-        Literal["slurm", "pbs", "torque", "lsf", "gridengine", "condor", "ssh", "local"],
-        typer.Option(help="Its scheduler; ssh: a host without one; local: this machine."),
+        str,
+        typer.Option(
+            help="slurm, pbs, torque, lsf, gridengine, condor; ssh: a host without a scheduler; "
+            "local: this machine; or an installed plug-in's.",
+            autocompletion=_complete_type,
+        ),
     ] = "slurm",
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another key of its type's file."),
+    ] = None,
     user: Annotated[str | None, typer.Option(help="User on the controller.")] = None,
     port: Annotated[int | None, typer.Option(help="SSH port of the controller.")] = None,
     jump: Annotated[str | None, typer.Option(help="Hosts to go through, as for ssh -J.")] = None,
@@ -113,8 +129,8 @@ def add(
         "description": description,
         "tags": tag,
     }
-    given = {key: value for key, value in given.items() if value}
-    if type != "local" and not host:
+    given = {key: value for key, value in given.items() if value} | _settings(setting or [])
+    if _needs_host(type) and not host:
         raise DefinitionError(
             f"cluster {name}", "no host is given", f"towline cluster add {name} --host HOST"
         )
@@ -138,6 +154,23 @@ def add(
     elif not check:
         typer.echo(f"next: towline cluster check {name}")
     raise typer.Exit(exit_code(steps))
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise DefinitionError(f"--set {pair}", "is no KEY=VALUE", "write --set KEY=VALUE")
+        values |= parse_mapping(f"{key}: {text}\n", Path(f"--set {pair}")).values
+    return values
+
+
+def _needs_host(type_: str) -> bool:
+    try:
+        return type_named(type_).way is Way.HOST
+    except UnknownType:
+        return False  # the definition says so, with the types that there are
 
 
 def _local(path: Path | None) -> str | None:
@@ -256,11 +289,14 @@ def _show_check(
     return steps
 
 
+add_power_commands(app, ClusterName)
+
+
 @app.command(epilog="Example: towline cluster login onprem")
 def login(name: ClusterName) -> None:
     """Log in to a cluster that asks for a password or code; one log-in serves all commands."""
     definition = ClusterStore().load(name)
-    if definition.type == "local":
+    if definition.here:
         typer.echo(f"{name} is this machine: there is nothing to log in to")
         return
     from towline.ssh import Connection
@@ -284,9 +320,17 @@ def remove(name: ClusterName, json: JsonOption = False) -> None:
         definition = store.load(name)
     except DefinitionError:
         definition = None  # a broken file can be removed, too
+    memory = ClusterMemory(name)
+    if definition is not None and definition.elastic and memory.controller() is not None:
+        raise DefinitionError(
+            f"cluster {name}",
+            "is on: nobody would switch it off any more",
+            f"towline cluster off {name}",
+        )
     store.remove(name)
     forget_facts(name)
     closed = definition is not None and _close_connection(definition)
+    memory.forget()
     if json:
         output.print_json({"name": name, "file": str(path), "connection_closed": closed})
     else:
@@ -295,10 +339,12 @@ def remove(name: ClusterName, json: JsonOption = False) -> None:
 
 
 def _close_connection(definition: ClusterDefinition) -> bool:
-    if definition.type == "local":
+    if definition.here:
         return False
     from towline.ssh import Connection
 
+    if definition.host is None and ClusterMemory(definition.name).controller() is None:
+        return False
     connection = Connection(definition.destination())
     if not connection.is_open():
         return False

@@ -58,6 +58,7 @@ class ClusterInfo(BaseModel):
     next: str = Field(description="What to do about it; may be empty.")
     problem: Problem | None = Field(default=None, description="What stands in the way.")
     observation: ObservationInfo | None = Field(description="Null: never seen.")
+    observed_at: str | None = Field(description="When it was observed.")
     age_seconds: float | None = Field(description="Age of the observation.")
     input: InputInfo | None = None
     runs: list[int] = Field(description="Living runs that use it.")
@@ -116,6 +117,7 @@ def cluster_info(services: Services, managed: Managed) -> ClusterInfo:
         else ObservationInfo.model_validate(
             observation.model_dump() | {"observed_at": iso(managed.observed_at)}
         ),
+        observed_at=iso(managed.observed_at),
         age_seconds=None
         if managed.observed_at is None
         else round(max(0.0, time.time() - managed.observed_at), 1),
