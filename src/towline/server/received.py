@@ -15,6 +15,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from towline.server.problems import problem
+from towline.server.uploads import Upload, Uploads
 
 _CHUNK = 1 << 20
 
@@ -55,6 +56,16 @@ async def received_file(request: Request, field: str, folder: Path) -> AsyncIter
             yield Received(sent.filename or "file", written)
         finally:
             await anyio.to_thread.run_sync(partial(written.unlink, missing_ok=True))
+
+
+async def keep_sent(sent: UploadFile, uploads: Uploads, owner: str) -> Upload:
+    """Keep one of a form's files as an upload of a user."""
+    written = await anyio.to_thread.run_sync(partial(_write, sent, uploads.folder))
+    try:
+        keep = partial(uploads.keep, owner, sent.filename or "file", written)
+        return await anyio.to_thread.run_sync(keep)
+    finally:
+        await anyio.to_thread.run_sync(partial(written.unlink, missing_ok=True))
 
 
 def _write(sent: UploadFile, folder: Path) -> Path:

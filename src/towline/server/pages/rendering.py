@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from towline.server.access.actions import Action
@@ -36,6 +36,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(static=static.address, Action=Action, moment=moment, span=span)
+    made.filters.update(ticks=ticks)
     made.filters.update(
         duration=words.duration, size=words.size, counted=words.count, iso=words.iso
     )
@@ -59,6 +60,15 @@ def span(begin: float | None, seconds: float | None) -> Markup:
         return NOTHING
     passed = words.duration(max(0.0, time.time() - begin))
     return Markup('<time datetime="{}" data-since>{}</time>').format(words.iso(begin), passed)
+
+
+def ticks(text: str) -> Markup:
+    """Return a sentence with what stands between backticks as code."""
+    parts = (escape(part) for part in str(text).split("`"))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else part
+        for index, part in enumerate(parts)
+    )
 
 
 def partial(template: str, macro: str, *arguments: Any) -> str:

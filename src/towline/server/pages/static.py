@@ -71,7 +71,7 @@ def address(name: str) -> str:
 
 @router.get(
     "/static/{version}/{name:path}",
-    rule=Rule.public("styles and scripts are the same for all and hold nothing private"),
+    rule=Rule(None, of="static-file", why_public="the same for all; holds nothing private"),
 )
 async def send_static(request: Request, version: str, name: str) -> Response:
     """Send a file; for good under the present version, unkept under another."""
