@@ -14,11 +14,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from reference.api import routes, shapes
 from reference.command_line import command_line
 from reference.error_tree import error_classes, error_tree
 from reference.executors import executor_keys, ignored_keys, talk_keys
 from reference.python_api import signature
 from reference.schedulers import what_fakes_ran, what_ran, what_was_read
+from reference.workflows import common_field_keys, field_types, workflow_keys
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -28,11 +30,17 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "keys of 2022": talk_keys,
         "ignored keys": ignored_keys,
     },
+    "api-reference.md": {"routes": routes, "shapes": shapes},
     "python-api.md": {"load": partial(signature, "load"), "config": partial(signature, "config")},
     "schedulers.md": {
         "what ran": what_ran,
         "what fakes ran": what_fakes_ran,
         "what was read": what_was_read,
+    },
+    "workflows.md": {
+        "workflow keys": workflow_keys,
+        "field keys": common_field_keys,
+        "field types": field_types,
     },
     "cli.md": {"command line": command_line},
     "errors.md": {"error tree": error_tree, "error classes": error_classes},
