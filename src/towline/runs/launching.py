@@ -13,7 +13,7 @@ from typing import Any
 
 from towline.errors import RunError
 from towline.runs.folder import RunFolder, runs_folder, write_whole
-from towline.runs.plan import Plan, plan_of
+from towline.runs.plan import Plan, check_cluster_fields, plan_of
 from towline.runs.spawn import start_detached, start_supervisor
 from towline.workflows import CheckedInputs, Installed, check_inputs
 from towline.workflows.files import FOLDER as INPUTS
@@ -149,6 +149,7 @@ def _checked(
     definition = installed.definition
     checked = check_inputs(definition, _preset_and(installed, owner, preset, values))
     files = find_files(definition.inputs, checked.values, find_file)
+    check_cluster_fields(definition.inputs, checked.values)
     checked = replace(checked, values=renamed(checked.values, names_of_copies(files)))
     return checked, files, plan_of(installed, checked, dict(clusters or {}))
 

@@ -5,16 +5,17 @@ Reads definitions and makes nothing, so that whatever is wrong is said before a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from towline.clusters import ClusterStore
-from towline.errors import DefinitionError
+from towline.errors import DefinitionError, InputProblem, InputsWrong
 from towline.workflows import CheckedInputs, Installed
 from towline.workflows.arguments import command_of
 from towline.workflows.checking import script_of
+from towline.workflows.fields import ClusterField, Fields, GroupField
 from towline.workflows.references import chosen_clusters, resolved, resolved_executors
 
 if TYPE_CHECKING:
@@ -109,9 +110,48 @@ def check_clusters(names: set[str]) -> None:
         DefinitionError: one is not.
 
     """
+    known = ClusterStore()
+    defined = {LOCAL, *known.names()}
+    for name in sorted(names):
+        if name not in defined:
+            # Not which ones there are: on a server, others' clusters are nobody's business.
+            raise DefinitionError(f"cluster {name}", "is not defined", "towline cluster list")
+        if name != LOCAL:
+            known.load(name)
+
+
+def check_cluster_fields(fields: Fields, values: Mapping[str, Any]) -> None:
+    """Make sure that what cluster fields name is defined, and of a type that they take.
+
+    Raises:
+        InputsWrong: something is not.
+
+    """
     store = ClusterStore()
-    for name in sorted(names - {LOCAL}):
-        store.load(name)
+    problems = []
+    for path, one, name in _clusters_in(fields, values, ()):
+        if name not in {LOCAL, *store.names()}:
+            problems.append(InputProblem(path, f"names no cluster that is defined: '{name}'"))
+        elif one.types and (kind := _type_of(store, name)) not in one.types:
+            wanted = " or ".join(one.types)
+            problems.append(InputProblem(path, f"must be of type {wanted}; {name} is of {kind}"))
+    if problems:
+        raise InputsWrong("inputs", problems, "towline cluster list")
+
+
+def _clusters_in(
+    fields: Fields, values: Mapping[str, Any], around: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], ClusterField, str]]:
+    for name, one in fields.items():
+        value, path = values.get(name), (*around, name)
+        if isinstance(one, GroupField) and isinstance(value, Mapping):
+            yield from _clusters_in(one.inputs, value, path)
+        elif isinstance(one, ClusterField) and value is not None:
+            yield path, one, str(value)
+
+
+def _type_of(store: ClusterStore, name: str) -> str:
+    return LOCAL if name == LOCAL and name not in store.names() else store.load(name).type
 
 
 def _batch_plan(
