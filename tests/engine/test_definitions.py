@@ -129,3 +129,9 @@ def test_every_key_is_described() -> None:
     """The reference page is made from the descriptions."""
     for name, field in ExecutorDefinition.model_fields.items():
         assert field.description, name
+
+
+def test_a_file_that_is_not_there_is_said_with_what_to_look_at(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match="cannot be read: No such file") as raised:
+        load_executors(tmp_path / "absent.json")
+    assert raised.value.next_step == f"ls -l {tmp_path}/absent.json"

@@ -9,9 +9,10 @@ import pytest
 
 from environments.index_server import make_wheel
 from environments.uv.bringing import PARSL, bring, said_there
-from towline.environments import LockStore
+from towline.environments import EnvironmentRequest, LockStore
 from towline.errors import (
     CopyFailed,
+    DefinitionError,
     EnvironmentBuildFailed,
     EnvironmentMismatch,
     ReachError,
@@ -110,3 +111,10 @@ def test_a_push_that_is_cut_in_its_middle_leaves_nothing_and_can_be_repeated(mac
     assert machine.run("ls -A .towline/envs").stdout == ""
     machine.argv = login
     bring(request, machine)
+
+
+def test_a_spec_that_is_not_there_is_said_with_what_to_look_at(machine, index, tmp_path):
+    request = EnvironmentRequest(kind="uv", spec=str(tmp_path / "absent.txt"))
+    with pytest.raises(DefinitionError, match="cannot be read: No such file") as raised:
+        bring(request, machine)
+    assert raised.value.next_step == f"ls -l {tmp_path}/absent.txt"
