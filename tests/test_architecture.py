@@ -10,7 +10,20 @@ import pytest
 import towline
 
 PACKAGE = Path(towline.__file__).parent
-ROOMS = ["cli", "runs", "engine", "environments", "clusters", "link", "ssh", "testbed"]
+ROOMS = [
+    "cli",
+    "server",
+    "client",
+    "runs",
+    "workflows",
+    "engine",
+    "environments",
+    "clusters",
+    "link",
+    "ssh",
+    "store",
+    "testbed",
+]
 """From the top down, as docs/architecture.md draws them."""
 
 PLUG_INS = {"testbed/cluster_type.py"}
@@ -37,6 +50,16 @@ def test_imports_point_down_only(path: Path) -> None:
     room = path.relative_to(PACKAGE).parts[0]
     above = set(ROOMS[: ROOMS.index(room)])
     assert not imported_rooms(path) & above
+
+
+@pytest.mark.parametrize(
+    ("room", "never"), [("client", {"server", "store"}), ("server", {"client"}), ("store", {"ssh"})]
+)
+def test_rooms_that_know_nothing_of_each_other(room: str, never: set[str]) -> None:
+    """Client and server meet in the API's description, and nowhere else."""
+    files = [path for path in FILES if path.relative_to(PACKAGE).parts[0] == room]
+    assert files
+    assert {str(path): found for path in files if (found := imported_rooms(path) & never)} == {}
 
 
 def test_no_file_says_too_much() -> None:
