@@ -178,8 +178,9 @@ def installed_of(info: WorkflowInfo) -> Installed:
     if info.definition is not None:
         definition = WorkflowDefinition.model_validate(info.definition)
     else:  # a line of a list has its head only
-        head = {"title": info.title or "", "description": info.description or ""}
-        definition = WorkflowDefinition.model_construct(**head, tags=info.tags)
+        definition = WorkflowDefinition.model_construct(
+            title=info.title or "", description=info.description or "", tags=info.tags
+        )
     return Installed(
         name=info.name,
         version=info.version or 0,
