@@ -101,12 +101,12 @@ class Acceptance:
         with contextlib.suppress(_Ending), towline.load(executors):
             with self._check("submit"):
                 until(lambda: self.state("a") and self.state("short"), "both blocks in the queue")
+            with self._check("lost answer"):  # at once: the short block's time is running
+                assert len(self.jobs()) == 2, self.jobs()  # no submission was repeated
+                assert "unanswered" in {block["state"] for block in self.blocks()}, self.blocks()
             with self._check("run"):
                 assert app("a", platform.node)().result(90) in self.info.nodes
                 assert app("a", os.path.expanduser)("~").result(30) == self.info.home
-            with self._check("lost answer"):
-                assert len(self.jobs()) == 2, self.jobs()  # no submission was repeated
-                assert "unanswered" in {block["state"] for block in self.blocks()}, self.blocks()
             limit = threading.Thread(target=self._walltime)
             limit.start()
             if self.case.short:  # it comes at once; the lost node must not be that block's
