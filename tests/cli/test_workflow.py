@@ -62,7 +62,7 @@ def test_the_starter_runs_at_once(here: Path) -> None:
 
 
 def test_a_workflow_lives_in_the_catalog(here: Path) -> None:
-    assert "hello" not in typed(here, "list").stdout
+    assert "no workflow is installed" in typed(here, "list").stdout
     assert typed(here, "add", "flow", "--name", "mine").returncode == 0
     (found,) = json.loads(typed(here, "list", "--json").stdout)
     assert (found["name"], found["version"]) == ("mine", 1)

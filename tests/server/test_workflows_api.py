@@ -71,6 +71,7 @@ async def test_an_archive_becomes_a_workflow_of_its_sender(
     assert found["owner"] == "uma"
     assert found["source"]["kind"] == "archive"
     assert found["has_readme"] and found["has_thumbnail"]
+    assert found.pop("definition")["run"] == ["python", "main.py"]
     assert (await user.get(WORKFLOWS)).json()["items"] == [found]
     assert (await user.get(f"{hello}/versions")).json()["items"] == [found]
 

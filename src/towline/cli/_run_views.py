@@ -146,6 +146,11 @@ def _facts(
     asked: Asked, view: RunView, tries: Sequence[TaskTry], where: Mapping[str, str]
 ) -> list[list[str]]:
     rows = [["  script", " ".join([asked.script, *asked.argv])]]
+    if asked.workflow is not None:
+        version = asked.workflow.get("version")
+        rows.append(["  workflow", f"{asked.workflow.get('name')}, version {version or '-'}"])
+    if asked.title:
+        rows.append(["  title", asked.title])
     if view.reason:
         rows.append(["  because", view.reason])
     started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(asked.created))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import typer
 
 from towline.errors import DefinitionError, InputsWrong
 from towline.workflows import Installed, SecretField, WorkflowDefinition, check_inputs
@@ -39,7 +38,7 @@ def read_inputs(
     for name, secret in _secrets(definition, secret_files).items():
         _put(values, name, secret)
     while sys.stdin.isatty() and (missing := _next_secret(workflow, values, preset)):
-        _put(values, missing, typer.prompt(missing, hide_input=True, err=True))
+        _put(values, missing, getpass.getpass(f"{missing}: "))
     return values
 
 

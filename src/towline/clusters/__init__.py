@@ -1,5 +1,6 @@
 """Clusters: what the user says of them, what they turn out to be, and the doctor."""
 
+from towline.clusters._complaints import suggestion
 from towline.clusters._ssh_config import host_aliases
 from towline.clusters._yaml_lines import LinedMapping, parse_mapping, read_mapping
 from towline.clusters.check_step import CheckStep, Status, exit_code
@@ -47,4 +48,5 @@ __all__ = [
     "read_mapping",
     "recall_facts",
     "ssh_hosts",
+    "suggestion",
 ]

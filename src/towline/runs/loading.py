@@ -24,7 +24,7 @@ from towline.runs.console import Console
 from towline.runs.end_of_script import at_end_of_script, forget
 from towline.runs.folder import VARIABLE, RunFolder
 from towline.runs.tasks import TaskStore
-from towline.runs.tasks.earlier import usual_seconds
+from towline.runs.tasks.earlier import script_of, usual_seconds
 from towline.runs.workspace import DEFAULT_FILES, executors_beside, notes_on
 
 LOCAL = "local"
@@ -177,7 +177,7 @@ def _open(
         report,
         run.folder.ledger,
         tasks,
-        usual_seconds(run.folder.asked.script, run.folder.number),
+        usual_seconds(script_of(run.folder.asked), run.folder.number),
     )
     try:
         engine.open()

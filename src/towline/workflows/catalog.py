@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from towline import folders
-from towline.clusters._complaints import suggestion
+from towline.clusters import suggestion
 from towline.errors import DefinitionError, WorkflowExists, WorkflowNotFound
 from towline.workflows._spelling import NAME, NAME_RULE
 from towline.workflows.checking import check_folder

@@ -7,8 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from towline.clusters import LinedMapping
-from towline.clusters._complaints import suggestion
+from towline.clusters import LinedMapping, suggestion
 from towline.errors import DefinitionError
 
 _WORDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from towline.clusters._complaints import suggestion
+from towline.clusters import suggestion
 from towline.errors import InputProblem
 from towline.workflows.conditions import Scope
 from towline.workflows.fields import (

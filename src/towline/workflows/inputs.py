@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from towline.clusters._complaints import suggestion
+from towline.clusters import suggestion
 from towline.errors import InputProblem, InputsWrong
 from towline.workflows.conditions import Scope
 from towline.workflows.definition import WorkflowDefinition

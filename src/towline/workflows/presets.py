@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from towline import folders
-from towline.clusters._complaints import suggestion
+from towline.clusters import suggestion
 from towline.errors import DefinitionError, InputProblem, InputsWrong, WorkflowNotFound
 from towline.workflows._spelling import INPUT_NAME
 from towline.workflows.definition import WorkflowDefinition

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from towline.clusters import parse_mapping
-from towline.clusters._complaints import suggestion
+from towline.clusters import parse_mapping, suggestion
 from towline.errors import DefinitionError, InputProblem, InputsWrong
 from towline.workflows.consistency import flat
 from towline.workflows.definition import WorkflowDefinition

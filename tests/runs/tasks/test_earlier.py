@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from towline.runs.tasks.earlier import usual_seconds
+from dataclasses import replace
+
+from towline.runs.tasks.earlier import script_of, usual_seconds
 
 from .rows import end, launch, run_with
 
@@ -29,6 +31,22 @@ def test_other_scripts_later_runs_and_few_tasks_tell_nothing() -> None:
     assert usual_seconds(run.asked.script, run.number) == {}
     few = run_with(TASKS[:4])
     assert usual_seconds(few.asked.script, few.number) != {}
+
+
+def test_a_workflows_copies_count_as_one_script() -> None:
+    """Each run of a workflow works on a copy, and so has a path of its own."""
+    asked = run_with([]).asked
+    first, second = (
+        replace(
+            asked,
+            script=f"/runs/{n}/work/sub/main.py",
+            cwd=f"/runs/{n}/work",
+            workflow={"name": "waves", "version": n, "digest": ""},
+        )
+        for n in (1, 2)
+    )
+    assert script_of(first) == script_of(second) == "waves:sub/main.py"
+    assert script_of(asked) == asked.script
 
 
 def test_unreadable_run_is_passed_over() -> None:
