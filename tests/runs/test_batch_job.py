@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -189,9 +190,21 @@ def test_a_workflow_runs_as_a_job_and_its_results_come_back(
     nothing_is_left(clusters, job)
 
 
+@contextlib.contextmanager
+def down(testbed: Testbed, node: str) -> Iterator[None]:
+    """Have Slurm's administrator take a node down."""
+    update = ["scontrol", "update", f"nodename={node}"]
+    testbed.exec("onprem-ctl", [*update, "state=down", "reason=test"])
+    yield
+    testbed.exec("onprem-ctl", [*update, "state=resume"], check=False)  # it may be back by itself
+    state = ["sinfo", "-h", "-n", node, "-o", "%t"]
+    wait_for("the node", lambda: "idle" in testbed.exec("onprem-ctl", state).stdout, DEADLINE)
+
+
 def test_the_program_s_own_end_is_the_run_s(start: Start, clusters: Testbed):
-    """Exit code and signal, in a job of Slurm's and on a host that is used without a scheduler."""
+    """Exit code and signal, on Slurm and on a host without a scheduler; but not a node's end."""
     three = start(SLURM, *sh("echo ends; exit 3"))
+    node_lost = start(SLURM, *sh("echo up; sleep 600"))
     killed = start(WITHOUT, *sh("echo $$; kill -9 $$"))
     bad = start(WITHOUT, "no-such-program")
 
@@ -204,7 +217,11 @@ def test_the_program_s_own_end_is_the_run_s(start: Start, clusters: Testbed):
     assert bad.end()["state"] == "failed"
     assert bad.script["exit_code"] == 127
     assert "no-such-program" in bad.log[1]
-    for job in (three, killed, bad):
+    wait_for_output(node_lost.folder, "up")
+    with down(clusters, running(node_lost, "nodes")):
+        assert "NODE_FAIL" in node_lost.end()["reason"]
+    assert node_lost.end()["exit_code"] == 4
+    for job in (three, killed, bad, node_lost):
         nothing_is_left(clusters, job)
 
 
@@ -266,7 +283,7 @@ def texts(job: Job, event: str) -> list[str]:
     return [e.facts["text"] for e in job.folder.events.read() if e.name == event]
 
 
-def running(job: Job) -> str:
-    """Return the scheduler's id of a job that runs; empty while it does not."""
+def running(job: Job, fact: str = "job_id") -> str:
+    """Return the scheduler's id of a job that runs, or another fact; empty while it does not."""
     blocks = [e.facts for e in job.folder.events.read() if e.name == "block"]
-    return next((b["job_id"] for b in blocks if b["state"] == "running"), "")
+    return next((b[fact] for b in blocks if b["state"] == "running"), "")

@@ -17,8 +17,12 @@ LISTING_SECONDS = 300.0
 _LIST = """\
 cd @FOLDER@ || exit 1
 [ ! -d outputs ] || { cd outputs && find . ! -type d && cd ..; } || exit 1
-cd work && find . ! -type d @NEWER@
+cd work && find . ! -type d @NOT_OLDER@
 """
+_NOT_OLDER = (
+    '-exec sh -c \'for f; do [ ../begun -nt "$f" ] || printf "%s\\\\n" "$f"; done\' sh {} +'
+)
+"""Than the start of the program; find's own ``-newer`` misses what is written in its first tick."""
 _MOVE = """\
 cd @FOLDER@ || exit 1
 mkdir -p outputs || exit 1
@@ -55,7 +59,7 @@ def bring_outputs(
 
     Args:
         folder: the run's on the cluster.
-        patterns: of files; none: all that is newer than the job.
+        patterns: of files; none: all that the job may have written.
         to: folder on the workspace; a file of the same name gives way.
 
     Raises:
@@ -63,9 +67,7 @@ def bring_outputs(
         ReachError: the cluster cannot be asked; call again.
 
     """
-    newer = "" if patterns else "-newer ../begun"
-    script = _LIST.replace("@FOLDER@", quote(folder)).replace("@NEWER@", newer)
-    paths = _listed(connection, script)
+    paths = _listed(connection, list_script(folder, patterns))
     wanted = chosen(paths, patterns)
     missing = tuple(unmatched(wanted, patterns))
     if not wanted:
@@ -79,6 +81,12 @@ def bring_outputs(
         copied = connection.fetch_tree(f"{folder}/outputs", arrived)
         came = _put_in_place(arrived, to)
     return Brought(came, copied.bytes, missing, copied.skipped)
+
+
+def list_script(folder: str, patterns: Sequence[str]) -> str:
+    """Return a script that lists what may be brought, and what an earlier try has moved already."""
+    which = "" if patterns else _NOT_OLDER
+    return _LIST.replace("@FOLDER@", quote(folder)).replace("@NOT_OLDER@", which)
 
 
 def _listed(connection: Connection, script: str) -> list[str]:
