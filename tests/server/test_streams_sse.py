@@ -103,3 +103,23 @@ async def test_a_client_that_leaves_ends_what_was_made_for_it() -> None:
 
     await collect(sse(Request(), ticking()), 5)  # type: ignore[arg-type]
     assert ended.is_set()
+
+
+async def test_a_busy_stream_ends_with_its_key_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is never silent long enough for a heartbeat."""
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.05)
+    request = Request()
+
+    async def busy() -> AsyncGenerator[bytes, None]:
+        while True:
+            await asyncio.sleep(0.001)
+            request.valid = False
+            yield event("tick", 1)
+
+    stream = sse(request, busy())  # type: ignore[arg-type]
+
+    async def read() -> list[Any]:
+        return [chunk async for chunk in stream.body_iterator]
+
+    got = await asyncio.wait_for(read(), 30)
+    assert b": here\n\n" not in got

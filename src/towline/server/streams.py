@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
@@ -76,6 +77,7 @@ async def _with_heartbeat(
 ) -> AsyncIterator[bytes]:
     access = request.app.state.services.access
     step: asyncio.Future[bytes] | None = None
+    checked = time.monotonic()
     yield b": begins\n\n"  # what proxies buffer goes out, and the client knows that it is connected
     try:
         while True:
@@ -93,6 +95,10 @@ async def _with_heartbeat(
                 return
             finally:
                 step = None
+            if time.monotonic() - checked >= HEARTBEAT_SECONDS:  # one that is never silent, too
+                if not await access.still_valid(request):
+                    return
+                checked = time.monotonic()
             yield data
     finally:
         if step is not None:
