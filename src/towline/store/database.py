@@ -8,18 +8,22 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
     AsyncEngine,
     AsyncSession,
     async_sessionmaker,
     create_async_engine,
 )
 
-from towline.errors import DefinitionError
+from towline.errors import DefinitionError, ServerRunning
 from towline.store.schema import upgrade
+
+_LOCK_NUMBER = 8695_0001
+"""Of our advisory lock in Postgres; in a database of its own any number will do."""
 
 _ASYNC_DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -81,13 +85,15 @@ class Store:
         self._engine: AsyncEngine | None = None
         self._sessions: async_sessionmaker[AsyncSession] | None = None
         self._writing = asyncio.Lock()
+        self._holding: AsyncConnection | None = None
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date.
 
         Raises:
             DefinitionError: when the database's driver is not installed, or the schema is newer
-                than this Towline.
+                than this Towline; or Postgres cannot be reached.
+            ServerRunning: another server works on the same Postgres.
 
         """
         options: dict[str, Any] = {"pool_size": 4, "max_overflow": 0}
@@ -108,6 +114,8 @@ class Store:
         if self.is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _set_pragmas)
         try:
+            if not self.is_sqlite:
+                await self._hold()
             async with self._engine.begin() as connection:
                 await connection.run_sync(upgrade)
         except BaseException:
@@ -117,9 +125,33 @@ class Store:
 
     async def close(self) -> None:
         """Close all connections; does nothing when there are none."""
+        if self._holding is not None:
+            await self._holding.close()
+            self._holding = None
         if self._engine is not None:
             await self._engine.dispose()
         self._engine = self._sessions = None
+
+    async def _hold(self) -> None:
+        """Keep a second server away, also one on another machine, for as long as this one lives.
+
+        SQLite's file is guarded by a lock beside it.
+        """
+        assert self._engine is not None  # noqa: S101 - set by `open`
+        thing = f"the database {self.url.render_as_string()}"
+        try:
+            self._holding = await self._engine.connect()
+        except Exception as error:  # the driver has its own, of many kinds
+            raise DefinitionError(
+                thing, f"cannot be opened: {error}", "check the URL, ~/.pgpass and the database"
+            ) from error
+        ask = text("SELECT pg_try_advisory_lock(:number)")
+        got = await self._holding.scalar(ask, {"number": _LOCK_NUMBER})
+        await self._holding.commit()  # the lock is the session's; no transaction stays open
+        if not got:
+            raise ServerRunning(
+                thing, "another server works on it, perhaps on another machine", "towline status"
+            )
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
