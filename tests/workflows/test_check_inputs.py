@@ -159,6 +159,13 @@ def test_no_message_quotes_a_secret():
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_million_mistakes_are_told_in_short():
+    with pytest.raises(InputsWrong) as caught:
+        check_inputs(EVERY_TYPE, {f"n{n}" * 100: n for n in range(100_000)})
+    assert len(caught.value.problems) == 100
+    assert len(str(caught.value)) < 30_000
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner),

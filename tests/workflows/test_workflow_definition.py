@@ -118,3 +118,18 @@ def test_everything_that_is_wrong_is_said_at_once():
 def test_a_folder_without_the_file_says_which_file(tmp_path: Path):
     with pytest.raises(DefinitionError, match=r"workflow\.yaml.*cannot be read"):
         load_definition(tmp_path)
+
+
+def test_a_file_that_is_larger_than_it_looks_is_refused(tmp_path: Path):
+    """Aliases of aliases, nesting without end, a file of megabytes: none of them takes long."""
+    laughs = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    laughs += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
+    assert "has more than 20000 values" in wrong("\n".join(laughs))
+    assert "is nested too deeply" in wrong("run: " + "[" * 5000 + "]" * 5000)
+    (tmp_path / "workflow.yaml").write_text("run: [x]\n" + "#" * (1 << 20))
+    with pytest.raises(DefinitionError, match="has more than 256 KiB"):
+        load_definition(tmp_path)
+
+
+def test_an_alias_that_names_what_is_around_it_is_refused():
+    assert "values" in wrong("run: [x]\npresets: &p {a: *p}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from towline.clusters import LinedMapping, parse_mapping, read_mapping
+from towline.errors import DefinitionError
 from towline.workflows import complaints
 from towline.workflows._spelling import InputName, InsidePath
 from towline.workflows.consistency import inconsistencies
@@ -17,6 +19,11 @@ from towline.workflows.fields import FIELD_TYPES, AnyField, GroupField, InputFie
 
 FILE = "workflow.yaml"
 """The file that makes a folder a workflow."""
+
+
+MOST_BYTES = 256 << 10
+MOST_VALUES = 20_000
+"""Of a file; aliases can make a few lines into millions of values."""
 
 
 class WorkflowDefinition(BaseModel):
@@ -94,7 +101,11 @@ def load_definition(folder: Path) -> WorkflowDefinition:
         DefinitionError: there is none, or something in it is wrong (with file and line).
 
     """
-    return _validated(read_mapping(folder / FILE))
+    path = folder / FILE
+    with contextlib.suppress(OSError):  # `read_mapping` says what is wrong
+        if path.stat().st_size > MOST_BYTES:
+            raise DefinitionError(str(path), f"has more than {MOST_BYTES >> 10} KiB")
+    return _validated(_not_too_deep(path, lambda: read_mapping(path)))
 
 
 def parse_definition(text: str, path: Path | str = FILE) -> WorkflowDefinition:
@@ -104,7 +115,34 @@ def parse_definition(text: str, path: Path | str = FILE) -> WorkflowDefinition:
         DefinitionError: something in it is wrong (with the line).
 
     """
-    return _validated(parse_mapping(text, Path(path)))
+    return _validated(_not_too_deep(path, lambda: parse_mapping(text, Path(path))))
+
+
+def _not_too_deep(path: Path | str, read: Callable[[], LinedMapping]) -> LinedMapping:
+    """Return a file that was read, unless it is made to be larger than it looks."""
+    try:
+        found = read()
+    except RecursionError:
+        raise DefinitionError(str(path), "is nested too deeply") from None
+    if _is_more_than(found.values, MOST_VALUES):
+        raise DefinitionError(
+            str(path), f"has more than {MOST_VALUES} values, each alias counted as what it names"
+        )
+    return found
+
+
+def _is_more_than(values: Any, most: int) -> bool:
+    rest, count = [values], 0
+    while rest:
+        here = rest.pop()
+        count += 1
+        if count > most:
+            return True
+        if isinstance(here, Mapping):
+            rest += here.values()
+        elif isinstance(here, list):
+            rest += here
+    return False
 
 
 def _validated(read: LinedMapping) -> WorkflowDefinition:

@@ -26,6 +26,9 @@ from towline.workflows.values import LONGEST_SECRET, is_empty, shown, typed
 SECRET = {"secret": True}
 """What stands in place of a secret wherever inputs are kept or shown."""
 
+MOST_PROBLEMS = 100
+"""What is told at once: nobody reads more, and somebody may send a million."""
+
 Path = tuple[str | int, ...]
 
 
@@ -90,7 +93,8 @@ class _Check:
         self._partial = partial
 
     def problem(self, path: Path, message: str) -> None:
-        self.problems.append(InputProblem(path, message))
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(InputProblem(path, message))
 
     def group(
         self, fields: Fields, given: Any, path: Path, around: Scope
@@ -102,9 +106,11 @@ class _Check:
             self.problem(path, f"must be a mapping, not {shown(given)}")
             return {}, {}
         for name in given:
+            if len(self.problems) >= MOST_PROBLEMS:
+                break
             if name not in fields:
-                shown_name = name if isinstance(name, str) else shown(name)
-                hint = suggestion(shown_name[:100], fields)
+                shown_name = (name if isinstance(name, str) else shown(name))[:100]
+                hint = suggestion(shown_name, fields)
                 self.problem((*path, shown_name), f"is no input of this workflow{hint}")
         values: dict[str, Any] = {}
         secrets: dict[str, Any] = {}

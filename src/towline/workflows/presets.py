@@ -23,6 +23,10 @@ MOST = 200
 """Presets that a user keeps of one workflow."""
 
 
+MOST_BYTES = 1 << 20
+"""Of all of them together."""
+
+
 class Presets:
     """The presets that one user keeps: ``<state>/presets/<user>/<workflow>.json``.
 
@@ -66,8 +70,8 @@ class Presets:
             raise InputsWrong("preset", problems)
         with self._changing(workflow) as kept:
             kept[name] = dict(values)
-            if len(kept) > MOST:
-                raise DefinitionError(f"preset {name}", f"you keep {MOST} already; delete some")
+            if len(kept) > MOST or len(json.dumps(kept)) > MOST_BYTES:
+                raise DefinitionError(f"preset {name}", "you keep too many already; delete some")
 
     def delete(self, workflow: str, name: str) -> None:
         """Forget a preset.
