@@ -212,6 +212,25 @@ async def test_a_cluster_is_connected_checked_observed_and_disconnected(
         await asyncio.sleep(0.05)
 
 
+async def test_a_run_that_connects_after_off_is_left_alone(
+    api: Api, testbed: Testbed, disconnected: None
+) -> None:
+    """Off was asked for once, and was reached; what comes later is only observed."""
+    await api.send("POST", "/clusters", on_testbed(testbed, "onprem"), 201)
+    await api.power("onprem", "off")
+    await api.until_state("onprem", "off")
+    connection = Connection(ClusterStore().load("onprem").destination())
+    await asyncio.to_thread(connection.open)
+    managed = api.services.clusters.get("onprem")
+    for _ in range(2):
+        managed.due, looked = 0.0, managed.looked
+        api.services.clusters._wake.set()
+        await api.until("onprem", lambda c, before=looked: managed.looked > before)
+    cluster = await api.until_state("onprem", "on")
+    assert cluster["desired"] == "off"
+    assert connection.is_open()
+
+
 async def test_our_jobs_are_marked_in_the_queue(
     api: Api, healthy_testbed: Testbed, disconnected: None
 ) -> None:

@@ -16,6 +16,7 @@ from towline.ssh.askpass import Ask
 from towline.ssh.destination import Destination
 from towline.ssh.forward import forwarded
 from towline.ssh.master import Master, Report
+from towline.ssh.processes import sessions_of
 from towline.ssh.session import (
     CannotStart,
     Ending,
@@ -146,6 +147,15 @@ class Connection:
     def close(self) -> None:
         """End the shared connection for everybody, with all that runs over it."""
         self._master.close()
+
+    def sessions(self) -> list[int]:
+        """Return the local processes that use the shared connection now, whoever started them.
+
+        Raises:
+            OSError, subprocess.SubprocessError: the processes of this machine cannot be listed.
+
+        """
+        return sessions_of(self._master.socket)
 
     def recycle(self, *, probe_seconds: float = PROBE_SECONDS) -> bool:
         """Take a half-dead connection out of use, so that the next use opens a new one.

@@ -26,18 +26,42 @@ def masters_in(listing: str, socket: Path, *, retired: bool) -> list[int]:
     return found
 
 
+def sessions_in(listing: str, socket: Path) -> list[int]:
+    """Return the process ids of the ``ssh`` that use ``socket``'s master, in such a listing."""
+    found = []
+    for line in listing.splitlines():
+        pid, _, arguments = line.strip().partition(" ")
+        words = arguments.split(" -o ", 1)[0]
+        if pid.isdigit() and f" -T -S {socket}" in f"{words} " and arguments.startswith("ssh "):
+            found.append(int(pid))
+    return found
+
+
+def sessions_of(socket: Path) -> list[int]:
+    """Return the process ids of the ``ssh`` of all sessions over ``socket``, of every process.
+
+    Raises:
+        OSError, subprocess.SubprocessError: the processes cannot be listed.
+
+    """
+    return sessions_in(_listing(), socket)
+
+
 def end_masters(socket: Path, *, keep: int | None = None, retired: bool = False) -> None:
     """Kill every master of ``socket``, frozen and unshared ones too, except ``keep``."""
     with suppress(OSError, subprocess.SubprocessError):
-        listing = subprocess.run(
-            ["ps", "-A", "-ww", "-o", "pid=,args="],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=10,
-            check=True,
-        ).stdout
-        for pid in masters_in(listing, socket, retired=retired):
+        for pid in masters_in(_listing(), socket, retired=retired):
             if pid != keep:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+
+
+def _listing() -> str:
+    return subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,args="],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=10,
+        check=True,
+    ).stdout

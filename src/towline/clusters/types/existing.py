@@ -49,7 +49,7 @@ class ExistingCluster(ClusterType):
         if desired is Desired.OFF:
             power.memory.note(checked=None)
             if isinstance(shell, Connection) and shell.is_open():
-                refuse_if_in_use(power)
+                refuse_if_in_use(power, shell)
                 shell.close()
             return SETTLED_SECONDS
         if isinstance(shell, Connection) and not shell.is_open():
@@ -95,17 +95,21 @@ def open_connection(connection: Connection, power: Power) -> None:
             raise
 
 
-def refuse_if_in_use(power: Power) -> None:
-    """Keep a connection that runs use.
+def refuse_if_in_use(power: Power, connection: Connection) -> None:
+    """Keep a connection that runs use, or anything else on this machine.
 
     Raises:
         ClusterInUse: with the runs.
 
     """
-    if power.in_use:
+    users = list(power.in_use)
+    if not users:
+        # Records may be late: a run that has just begun is seen by its ssh.
+        users = [f"process {pid}" for pid in connection.sessions()]
+    if users:
         raise ClusterInUse(
             power.thing,
-            f"in use by {', '.join(power.in_use)}: switching it off would break them",
+            f"in use by {', '.join(users)}: switching it off would break them",
             "wait for them, or cancel them: towline run cancel NUMBER",
         )
 

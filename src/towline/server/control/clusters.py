@@ -151,7 +151,7 @@ class ClusterReconciler:
             await self.refuse_if_in_use(managed, "switching it off")
         if desired is Desired.OFF:
             self.logins.give_up(managed.name)
-        managed.desired = desired
+        managed.desired, managed.let_be = desired, False
         moving = PowerState.STARTING if desired is Desired.ON else PowerState.STOPPING
         if managed.state.value != desired.value:
             if moving is PowerState.STOPPING and managed.state is PowerState.OFF:
@@ -239,25 +239,30 @@ class ClusterReconciler:
         now = time.monotonic()
         logging_in = self.logins.going_on(managed.name)
         may_step = not managed.blocked and now >= managed.step_due and not logging_in
+        desired = managed.pursued
+        if desired is Desired.OFF:
+            await self._living.refresh(now=True)
         power = self._power(managed, definition)
-        work = partial(visit, power, managed.desired, may_step=may_step)
+        work = partial(visit, power, desired, may_step=may_step)
         seen = await self._lanes[bool(managed.failures)].run(work)
         if self.clusters.get(managed.name) is not managed:
             return
-        managed.see(seen)
+        news = managed.see(seen)
         managed.looked = time.monotonic()
         if generation != managed.generation:
             managed.due = 0.0
             return
         managed.asked_now = False
         changed = self._conclude(managed, seen, may_step=may_step)
-        if changed:
+        if managed.desired is Desired.OFF and managed.state is PowerState.OFF:
+            managed.let_be = not definition.elastic
+        if changed or news:
             self._publish(managed.name)
         if changed or time.monotonic() - managed.saved > SAVE_SECONDS:
             await self._save([managed])
 
     def _conclude(self, managed: Managed, seen: Visit, *, may_step: bool) -> bool:
-        state, reason = judge(managed.desired, seen)
+        state, reason = judge(managed.pursued, seen)
         trouble = seen.trouble
         managed.failures = managed.failures + 1 if state is PowerState.UNKNOWN else 0
         watched = managed.is_watched(WATCHED_FOR) or bool(self._living.on(managed.name))

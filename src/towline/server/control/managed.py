@@ -38,6 +38,7 @@ class Check:
 class Managed:
     """A cluster in the reconciler's memory; used on the event loop only.
 
+    ``let_be``: it was switched off, and is off: a run that connects later is not disturbed.
     ``generation`` counts what people ask and change: a visit that began before is judged anew.
     """
 
@@ -56,6 +57,7 @@ class Managed:
     generation: int = 0
     asked_now: bool = False
     blocked: bool = False
+    let_be: bool = False
     busy: bool = False
     failures: int = 0
     due: float = 0.0
@@ -73,18 +75,29 @@ class Managed:
         self.state, self.reason, self.trouble = advance(self.state, state), reason, trouble
         return (self.state, self.reason) != before
 
-    def see(self, seen: Visit) -> None:
-        """Keep what was seen; what is not observed stays as it was last.
+    @property
+    def pursued(self) -> Desired | None:
+        """Return what the next visit is to bring about; None: nothing."""
+        return None if self.let_be else self.desired
+
+    def see(self, seen: Visit) -> bool:
+        """Keep what was seen; return whether it is another picture than before.
+
+        What is not observed stays as it was last.
 
         That we are not connected says nothing of a cluster that could not be connected to.
         """
-        observation = seen.observation
+        observation, before = seen.observation, self.observation
         if observation is None:
-            return
-        if seen.trouble is not None and observation.state is PowerState.OFF and self.observation:
-            return
+            return False
+        if seen.trouble is not None and observation.state is PowerState.OFF and before:
+            return False
         self.observed_at = observation.observed_at or time.time()
         self.observation = observation
+        same = {"observed_at": 0.0, "seconds": 0.0}
+        return before is None or before.model_copy(update=same) != observation.model_copy(
+            update=same
+        )
 
     def is_watched(self, seconds: float) -> bool:
         """Say whether somebody has looked at it within so many seconds."""
@@ -111,6 +124,9 @@ class Managed:
         self.state = state if state is not None else PowerState.OFF
         self.since = row.since.timestamp()
         self.reason = row.reason or ""
+        elastic = self.definition is not None and self.definition.elastic
+        stopping = self.state is PowerState.STOPPING
+        self.let_be = self.desired is Desired.OFF and not stopping and not elastic
         try:
             kept = row.observation
             self.observation = None if kept is None else Observation.model_validate(kept)
