@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +32,7 @@ MARK = "launch.json"
 """In the run folder: by which request it was made. Shown to nobody."""
 
 _CREATED = 201
+_UNDECIDED_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -95,15 +98,33 @@ class Launcher:
         return self._answer(await self._index.notice(folder.number), folder)
 
     async def _find(self, owner: str, key: str, since: datetime) -> Answer | None:
-        """Return the run that a request of this key has started, whose answer was lost."""
-        await self._index.refresh()
-        runs = list(self._index.created_since(since.timestamp() - 1.0))
-        numbers = [run.number for run in runs if run.owner == owner]
-        number = await anyio.to_thread.run_sync(
-            _started_by, self._index.folder, numbers, owner, key
-        )
-        run = None if number is None else self._index.get(number)
-        return None if run is None else Answer(_CREATED, run.record())
+        """Return the run that a request of this key has started, whose answer was lost.
+
+        Raises:
+            ProblemError: 409 when it cannot be said yet whether a run that was made has begun.
+
+        """
+        deadline = time.monotonic() + _UNDECIDED_SECONDS
+        while True:
+            await self._index.refresh()
+            runs = list(self._index.created_since(since.timestamp() - 1.0))
+            numbers = [run.number for run in runs if run.owner == owner]
+            made = await anyio.to_thread.run_sync(_made_by, self._index.folder, numbers, owner, key)
+            run = next((self._index.get(n) for n, has_begun in made if has_begun), None)
+            if run is not None:
+                return Answer(_CREATED, run.record())
+            undecided = [number for number, has_begun in made if has_begun is None]
+            if not undecided:
+                return None
+            if time.monotonic() > deadline:
+                raise problem(
+                    409,
+                    "launch-undecided",
+                    thing=f"run {undecided[0]}",
+                    cause="an earlier request with this key has made it, and it has not begun yet",
+                    next_step="try again in a moment",
+                )
+            await asyncio.sleep(0.2)
 
     def _answer(self, run: IndexedRun | None, folder: RunFolder) -> Answer:
         if run is None:  # its folder was deleted this moment
@@ -155,14 +176,23 @@ def _make_and_start(launch: Launch, key: str | None) -> RunFolder:
         ) from error
 
 
-def _started_by(below: Path, numbers: list[int], owner: str, key: str) -> int | None:
+def _made_by(
+    below: Path, numbers: list[int], owner: str, key: str
+) -> list[tuple[int, bool | None]]:
+    """Return the runs that requests of a key have made, and whether they have begun.
+
+    None: not yet, and its supervisor may still come; when nobody does, it ends as lost.
+    """
+    found: list[tuple[int, bool | None]] = []
     for number in numbers:
         folder = RunFolder(below / str(number))
         try:
             mark = json.loads((folder.path / MARK).read_text())
         except (OSError, ValueError):
             continue
-        asked = {"owner": owner, "key": key}
-        if mark == asked and any(event.name == "running" for event in folder.events.read()):
-            return number
-    return None
+        if mark != {"owner": owner, "key": key}:
+            continue
+        names = {event.name for event in folder.events.read()}
+        begun = bool(names & {"starting", "running"})
+        found.append((number, True if begun else False if "ended" in names else None))
+    return found
