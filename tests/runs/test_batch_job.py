@@ -14,8 +14,9 @@ import pytest
 
 from towline.clusters.on_testbed import defined
 from towline.engine.batch_job import BatchRequest
+from towline.errors import DefinitionError
 from towline.runs import RunFolder
-from towline.runs.batch_job import request_path
+from towline.runs.batch_job import request_path, run_here
 from towline.runs.cancel import cancel
 from towline.runs.folder import VARIABLE
 from towline.runs.launching import prepare
@@ -268,6 +269,13 @@ def test_on_this_machine_there_is_nothing_between(start: Start):
     assert job.end()["state"] == "failed"
     assert job.script["exit_code"] == 5
     assert job.log[0] == f"{job.work}\n{job.folder.path}/inputs.json\n"
+
+
+def test_a_walltime_counts_on_this_machine_too() -> None:
+    nap = BatchRequest.of({"cluster": "local"}, ["sleep", "60"])
+    assert run_here(nap, 0.1) == 124
+    with pytest.raises(DefinitionError, match="cannot be started"):
+        run_here(BatchRequest.of({"cluster": "local"}, ["no-such-program"]), None)
 
 
 def test_a_job_over_its_walltime_has_failed_with_the_scheduler_s_word(late: Job, testbed: Testbed):

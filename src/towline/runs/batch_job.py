@@ -62,7 +62,7 @@ def main() -> int:
     wanted, _ = read_on(request.on)
     definition = _cluster(wanted.cluster)
     if definition.type == LOCAL:
-        return _here(request, wanted.walltime_minutes * 60 if "walltime" in request.on else None)
+        return run_here(request, wanted.walltime_minutes * 60 if "walltime" in request.on else None)
     return _there(run, request, definition)
 
 
@@ -84,8 +84,20 @@ def _there(run: AttachedRun, request: BatchRequest, definition: ClusterDefinitio
         return job.run()
 
 
-def _here(request: BatchRequest, seconds: float | None) -> int:
-    """Run the program on this machine: the cluster ``local`` has no scheduler and no distance."""
+def run_here(request: BatchRequest, seconds: float | None) -> int:
+    """Run the program on this machine: the cluster ``local`` has no scheduler and no distance.
+
+    Args:
+        request: what to run; its working folder is this process's.
+        seconds: its walltime; None: it has none.
+
+    Returns:
+        Its exit code, as a shell says it; 124 after the walltime.
+
+    Raises:
+        DefinitionError: it cannot be started.
+
+    """
     environment = {**os.environ}
     if request.inputs:
         environment["TOWLINE_INPUTS"] = request.inputs

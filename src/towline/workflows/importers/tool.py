@@ -9,10 +9,10 @@ from typing import Any
 from towline.errors import DefinitionError
 from towline.workflows.importers.command import read_command
 from towline.workflows.importers.conditions import add_conditions
-from towline.workflows.importers.params import is_true, read_param
+from towline.workflows.importers.params import read_param
 from towline.workflows.importers.report import Report
 from towline.workflows.importers.scope import Param, Seen
-from towline.workflows.importers.xml_tree import Element
+from towline.workflows.importers.xml_tree import Element, is_true
 
 Fields = dict[str, dict[str, Any]]
 

@@ -67,6 +67,11 @@ def parse_xml(data: bytes, name: str) -> Element:
     return builder.root
 
 
+def is_true(text: str | None) -> bool:
+    """Return whether an attribute says yes."""
+    return (text or "").strip().lower() in ("true", "yes", "1")
+
+
 class _Builder:
     """Makes the tree while expat reads."""
 
