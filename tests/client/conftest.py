@@ -42,6 +42,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         WAITS,
         "inputs: {gate: {}}\nexecutors: {x: {cluster: here}}\n",
     )
+    reads = "import towline\nprint(open(towline.inputs().file).read(), end='')"
+    install(process, "reads", reads, "inputs: {file: {type: file}}\n")
     install(process, "orders", "print('::error::from the script')")
     install(process, "fails", "print('so far')\nraise SystemExit('no luck')")
     added = process.towline("cluster", "add", "here", "--type", "local", "--no-check")

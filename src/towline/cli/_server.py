@@ -52,6 +52,12 @@ def also_on_server(twin: str) -> Callable[[Command], Command]:
     return decorate
 
 
+def knows_servers(command: Command) -> Command:
+    """Give a command ``--server`` that finds out by itself whether a server is named."""
+    setattr(command, _MARK, "")
+    return command
+
+
 def only_here(why: str, next_step: str) -> Callable[[Command], Command]:
     """Let a command refuse to be done on a server, in words.
 

@@ -14,6 +14,7 @@ from towline.cli import _output as output
 from towline.cli._choose_hosts import ask_which
 from towline.cli._cluster_power import add_power_commands
 from towline.cli._output import JsonOption
+from towline.cli._server import also_on_server, client, knows_servers, only_here, server_is_named
 from towline.clusters import (
     CheckStep,
     ClusterDefinition,
@@ -64,6 +65,7 @@ ClusterName = Annotated[
 
 
 @app.command(epilog="Example: towline cluster add onprem --host login.example.org --user alice")
+@knows_servers
 def add(
     name: Annotated[
         str,
@@ -134,6 +136,12 @@ def add(
         raise DefinitionError(
             f"cluster {name}", "no host is given", f"towline cluster add {name} --host HOST"
         )
+    if server_is_named():
+        from towline.cli.on_server import cluster as there
+
+        with client() as server:
+            wanted = {"type": type, **given}
+            there.add(server, name, definition=wanted, try_it=check, replace=replace, json=json)
     definition = define(name, type=type, **given)
     path = ClusterStore().add(definition, replace=replace)
     forget_facts(name)
@@ -178,6 +186,7 @@ def _local(path: Path | None) -> str | None:
 
 
 @app.command("list", epilog="Example: towline cluster list --json")
+@also_on_server("cluster.list_clusters")
 def list_clusters(json: JsonOption = False) -> None:
     """List the clusters, with what was last seen of them."""
     store = ClusterStore()
@@ -206,6 +215,7 @@ def list_clusters(json: JsonOption = False) -> None:
 
 
 @app.command(epilog="Example: towline cluster show onprem --refresh")
+@also_on_server("cluster.show")
 def show(
     name: ClusterName,
     refresh: Annotated[bool, typer.Option("--refresh", help="Look at the cluster now.")] = False,
@@ -233,6 +243,7 @@ def show(
     epilog="Exit code: 0 when runs can work, else that of the first failed step: 2 definition, "
     "3 reach, 4 site, 5 Python. Example: towline cluster check onprem --deep"
 )
+@also_on_server("cluster.check")
 def check(
     name: ClusterName,
     deep: Annotated[
@@ -293,6 +304,10 @@ add_power_commands(app, ClusterName)
 
 
 @app.command(epilog="Example: towline cluster login onprem")
+@only_here(
+    "the one who logs in needs a terminal on the server's machine",
+    "its page asks, too: towline cluster on NAME",
+)
 def login(name: ClusterName) -> None:
     """Log in to a cluster that asks for a password or code; one log-in serves all commands."""
     definition = ClusterStore().load(name)
@@ -310,6 +325,7 @@ def login(name: ClusterName) -> None:
 
 
 @app.command(epilog="Example: towline cluster remove onprem")
+@also_on_server("cluster.remove")
 def remove(name: ClusterName, json: JsonOption = False) -> None:
     """Forget a cluster: its definition, its facts and its connection. Nothing there is touched."""
     store = ClusterStore()
@@ -355,6 +371,10 @@ def _close_connection(definition: ClusterDefinition) -> bool:
 @app.command(
     "import-ssh-config",
     epilog="Example: towline cluster import-ssh-config 'hpc-*'",
+)
+@only_here(
+    "the hosts are those of your own SSH configuration",
+    "towline cluster add NAME --host HOST --server URL",
 )
 def import_ssh_config(
     pattern: Annotated[

@@ -78,6 +78,7 @@ class RunInfo(Record):
     number: int
     tag: str = ""
     state: str = "created"
+    final: bool | None = None
     title: str | None = None
     owner: str | None = None
     workflow: WorkflowOfRun | None = None
@@ -103,8 +104,8 @@ class RunInfo(Record):
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.state in ENDED
+        """Whether nothing more will happen to it; a lost one is cleaned up after first."""
+        return self.state in ENDED if self.final is None else self.final
 
     @property
     def ok(self) -> bool:

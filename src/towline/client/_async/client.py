@@ -68,9 +68,9 @@ class AsyncClient:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         address = find_server(url, api_key)
-        self.url = address.url
+        self.url = address.shown
         self.stop_runs = stop_runs
-        self._caller = Caller(address.url, Patience(first=first_patience, later=patience))
+        self._caller = Caller(address.shown, Patience(first=first_patience, later=patience))
         self._transport = AsyncTransport(address, transport)
         self._started = Started()
         self.clusters = Clusters(self)

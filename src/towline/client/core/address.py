@@ -29,6 +29,11 @@ class Address:
     api_key: str = field(repr=False)
     own: bool = False
 
+    @property
+    def shown(self) -> str:
+        """The address for people and browsers, who know their own server as localhost."""
+        return self.url.replace("//127.0.0.1:", "//localhost:") if self.own else self.url
+
     def now(self) -> Address:
         """Return the address as it is now."""
         if not self.own:
