@@ -31,7 +31,11 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "ignored keys": ignored_keys,
     },
     "api-reference.md": {"routes": routes, "shapes": shapes},
-    "python-api.md": {"load": partial(signature, "load"), "config": partial(signature, "config")},
+    "python-api.md": {
+        "load": partial(signature, "load"),
+        "config": partial(signature, "config"),
+        "inputs": partial(signature, "inputs"),
+    },
     "schedulers.md": {
         "what ran": what_ran,
         "what fakes ran": what_fakes_ran,
