@@ -120,6 +120,8 @@ def _connected(facts: dict[str, Any]) -> str:
 _WORDS: dict[str, Callable[[dict[str, Any]], str | None]] = {
     "cluster_connecting": lambda _: "connecting",
     "cluster_connected": _connected,
+    "staging": lambda facts: str(facts.get("text", "")),
+    "staged": lambda facts: str(facts.get("text", "")),
     "environment": _environment,
     "link": _link,
     "block": _block,

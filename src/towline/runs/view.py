@@ -193,6 +193,16 @@ def _connected(view: RunView, event: Event) -> None:
         cluster.leave("connecting", event.time, event.facts.get("seconds"))
 
 
+def _staging(view: RunView, event: Event) -> None:
+    if cluster := _cluster(view, event):
+        cluster.enter("files", event.time, str(event.facts.get("text", "")))
+
+
+def _staged(view: RunView, event: Event) -> None:
+    if cluster := _cluster(view, event):
+        cluster.leave("files", event.time, event.facts.get("seconds"), str(event.facts["text"]))
+
+
 def _environment(view: RunView, event: Event) -> None:
     cluster = _cluster(view, event)
     if cluster is None:
@@ -323,6 +333,8 @@ _STEPS = {
     "ended": _ended,
     "cluster_connecting": _connecting,
     "cluster_connected": _connected,
+    "staging": _staging,
+    "staged": _staged,
     "environment": _environment,
     "preflight": _preflight,
     "link": _link,

@@ -126,7 +126,13 @@ class BatchJob:
         here, there = str(self.work), f"{site.folder}/work"
         self.report("staging", cluster=site.name, text="sending the working folder")
         copied = site.connection.push_tree(self.work, there)
-        self.report("staged", cluster=site.name, bytes=copied.bytes, seconds=copied.seconds)
+        self.report(
+            "staged",
+            cluster=site.name,
+            text=f"the working folder is there ({copied.bytes / 1e6:.1f} MB)",
+            bytes=copied.bytes,
+            seconds=round(copied.seconds, 3),
+        )
         variables = {"TOWLINE_RUN_TAG": self.tag}
         if self.request.inputs:
             text = Path(self.request.inputs).read_text(encoding="utf-8")
@@ -198,7 +204,7 @@ class BatchJob:
         self.report(
             "staged",
             cluster=site.name,
-            text=f"{len(brought.files)} output files came back",
+            text=f"output files that came back: {len(brought.files)}",
             bytes=brought.bytes,
         )
         for pattern in brought.unmatched:
