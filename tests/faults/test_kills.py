@@ -27,7 +27,7 @@ COUNT = 12
 
 LEASE_SECONDS = 10
 
-SUBMIT_SECONDS = 20.0
+SUBMIT_SECONDS = 12.0
 
 
 def started(start: Start) -> TowlineRun:

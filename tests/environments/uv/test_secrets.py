@@ -105,6 +105,8 @@ def test_a_signed_address_is_used_and_its_signature_kept_nowhere(machine, index,
         archive.unlink()
     machine.run("rm -rf .towline")
     os.environ["UV_CACHE_DIR"] += "-fresh"
+    index.signature = SECRET[::-1]  # the old one has run out
+    request = spec(f"signed @ {address}?sig={index.signature}\n", update="never")
     assert bring(request, machine).key == environment.key
     with pytest.raises(EnvironmentBuildFailed, match="the signature is never sent there"):
         plan_of(request.model_copy(update={"transport": "direct"}), machine.facts(), "onprem")

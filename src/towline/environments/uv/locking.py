@@ -18,7 +18,13 @@ from towline.environments.for_script import needs_of_towline
 from towline.environments.locks import Lock, LockStore, now, request_id, without_secrets
 from towline.environments.request import EnvironmentRequest
 from towline.environments.uv.indexes import index_settings
-from towline.environments.uv.pylock import Package, read_pylock, render_pylock, with_queries
+from towline.environments.uv.pylock import (
+    Package,
+    read_pylock,
+    render_pylock,
+    with_queries,
+    without_queries,
+)
 from towline.environments.uv.spec import Form, Spec, read_spec
 from towline.environments.uv.target import Target
 from towline.environments.uv.tool import run_uv, words_of
@@ -63,7 +69,7 @@ def locked_spec(
     injected = _injected(request, parsl)
     # Folders of the user's own are named from where the spec lies; all else is in its text.
     place = str(spec.path.parent) if spec.folders or spec.form is Form.LOCKED_PROJECT else ""
-    texts = [*spec.texts, *_needs_of(spec.folders)]
+    texts = [*map(without_queries, spec.texts), *_needs_of(spec.folders)]
     asked = [SCHEMA, place, *texts, target.words, request.parsl, *injected]
     identity = request_id("uv", [*asked, *_where_from(os.environ)])
     lock = store.load(identity) if request.update != "relock" else None

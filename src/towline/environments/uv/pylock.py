@@ -102,6 +102,11 @@ def with_queries(packages: Iterable[Package], texts: Iterable[str]) -> list[Pack
     ]
 
 
+def without_queries(text: str) -> str:
+    """Return a text without the queries of addresses: those change, what they lead to does not."""
+    return _WITH_QUERY.sub(r"\1", text)
+
+
 def render_pylock(packages: Iterable[Package], *, queries: bool = False) -> str:
     """Return a ``pylock.toml`` with these packages, one wheel each; any installer can read it.
 
