@@ -89,9 +89,13 @@ class TowlineError(Exception):
 
 
 class DefinitionError(TowlineError):
-    """The user's own files or options are wrong; nothing was started."""
+    """The user's own files or options are wrong; nothing was started.
+
+    ``problems`` has what is wrong by key, where several keys can be.
+    """
 
     exit_code = 2
+    problems: tuple[InputProblem, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from towline.clusters._yaml_lines import LinedMapping
 from towline.clusters.definition import WRONG_TYPE
-from towline.errors import DefinitionError
+from towline.errors import DefinitionError, InputProblem
 
 _EXPECTED = {
     "string_type": "must be text (put it in quotes)",
@@ -42,6 +42,11 @@ def definition_error(
     place, first = complaints[0]
     others = [f"line {_line(where)}: {text}" for where, text in complaints[1:]]
     return DefinitionError(place, "; ".join([first, *others]), f"edit {read.path}")
+
+
+def problems_of(error: ValidationError, model: type[BaseModel]) -> tuple[InputProblem, ...]:
+    """Return all complaints, each with the keys that lead to it."""
+    return tuple(InputProblem(item["loc"], _complaint(item, model)) for item in error.errors())
 
 
 def _line(place: str) -> int:

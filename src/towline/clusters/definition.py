@@ -42,7 +42,7 @@ class NodePrice(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    amount: float = Field(ge=0, description="Price of one node for an hour.")
+    amount: float = Field(ge=0, allow_inf_nan=False, description="Price of one node for an hour.")
     currency: str = Field(
         pattern="^[A-Z]{3}$", description="Its currency: three capitals, such as `EUR`."
     )

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from towline import folders
-from towline.clusters._complaints import definition_error, suggestion
+from towline.clusters._complaints import definition_error, problems_of, suggestion
 from towline.clusters._yaml_lines import parse_mapping, read_mapping
 from towline.clusters.definition import ClusterDefinition
 from towline.clusters.spelling import NAME
@@ -126,7 +126,9 @@ def define(name: str, **values: object) -> ClusterDefinition:
         return ClusterDefinition.model_validate({"name": name, **values})
     except ValidationError as error:
         wrong = definition_error(error, parse_mapping("", Path(name)), _form_of(values))
-        raise DefinitionError(f"cluster {name}", wrong.cause) from error
+        refused = DefinitionError(f"cluster {name}", wrong.cause)
+        refused.problems = problems_of(error, _form_of(values))
+        raise refused from error
     except ValueError as error:
         raise DefinitionError(f"cluster {name}", str(error)) from error
 

@@ -117,7 +117,8 @@ class ProblemError(Exception):
     def response(self) -> Response:
         """Return the answer."""
         return Response(
-            json.dumps(self.body(), ensure_ascii=False),
+            # Half a surrogate pair, echoed from a request, leaves as the escape that it came as.
+            json.dumps(self.body(), ensure_ascii=False).encode("utf-8", "backslashreplace"),
             self.status,
             headers={"Cache-Control": "no-store", **self.headers},
             media_type=MEDIA_TYPE,
