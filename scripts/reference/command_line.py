@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 import typer
 
 from reference.markdown import cell, plain
+from towline.cli._server import add_server_option
 from towline.cli.main import NOUNS
 
 
@@ -23,10 +24,11 @@ def command_line() -> str:
 
 def commands() -> dict[str, Any]:
     """Return each noun's command, by its name."""
-    return {
-        noun: typer.main.get_command(importlib.import_module(f"towline.cli.{noun}").app)
-        for noun in NOUNS
-    }
+    found = {}
+    for noun in NOUNS:
+        found[noun] = typer.main.get_command(importlib.import_module(f"towline.cli.{noun}").app)
+        add_server_option(found[noun])
+    return found
 
 
 def _noun(noun: str) -> Iterator[str]:

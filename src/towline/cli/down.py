@@ -14,7 +14,7 @@ app = typer.Typer(
 )
 
 
-@app.command(epilog="Example: towline down. Exit code 0, also when none was running.")
+@app.command(epilog="Exit code: 0, also when none was running. Example: towline down")
 def down(as_json: JsonOption = False) -> None:
     """End the server on this machine; runs and clusters stay as they are."""
     from towline.server import process

@@ -20,8 +20,8 @@ app = typer.Typer(
 
 
 @app.command(
-    epilog="Example: towline status --json. Exit codes: 0 it answers, 1 none runs, "
-    "8 it runs and does not answer."
+    epilog="Exit code: 0 it answers, 1 none runs, 8 it runs and does not answer. "
+    "Example: towline status --json"
 )
 def status(server: ServerOption = None, as_json: JsonOption = False) -> None:
     """Show whether a server runs on this machine, where, since when, and its size."""
