@@ -362,13 +362,3 @@ async def test_json_made_to_do_harm_is_refused(
     for path in (f"{hello}/check", WORKFLOWS, f"{hello}/update"):
         answer = await user.post(path, content=body.encode(), headers=headers)
         assert answer.status_code in (200, 400, 422), (path, answer.text)
-
-
-async def test_an_archive_that_unpacks_to_too_much_is_refused(
-    user: httpx2.AsyncClient, server: ServerInTest
-) -> None:
-    files = {**FILES, **{f"f{n}": "" for n in range(10_001)}}
-    answer = await user.post(WORKFLOWS, **archive(files))
-    assert answer.status_code == 422
-    assert "has more than 10000 files" in answer.json()["cause"]
-    assert [path.name for path in Catalog().folder.iterdir() if path.name != ".lock"] == []
