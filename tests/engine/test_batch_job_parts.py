@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -14,11 +15,12 @@ from parsl.jobs.states import JobState, JobStatus
 
 from towline.engine.batch_job import BatchRequest, read_on
 from towline.engine.batch_job.following import Exit, look_script, read_look
+from towline.engine.batch_job.job import BatchJob
 from towline.engine.batch_job.outputs import list_script
 from towline.engine.batch_job.patterns import chosen, unmatched
 from towline.engine.batch_job.script import NOT_AGAIN, job_script, moved
 from towline.engine.batch_job.verdict import Verdict, judge
-from towline.errors import DefinitionError
+from towline.errors import CopyFailed, DefinitionError
 
 ENDED = Exit(0, 0, 0)
 
@@ -186,3 +188,38 @@ def test_all_that_a_job_wrote_is_listed_and_what_was_sent_is_not(tmp_path: Path)
         ["sh"], input=list_script(str(tmp_path), ["*"]), capture_output=True, text=True, check=True
     )
     assert sorted(done.stdout.splitlines()) == ["./a b", "./gone", "./moved/x", "./sent"]
+
+
+def test_outputs_that_cannot_be_brought_back_stay_on_the_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no clean-up removes them; the cluster here is a stand-in that runs its scripts."""
+
+    class Here:
+        folder, name = str(tmp_path / "runs/r1"), "onprem"
+        facts = SimpleNamespace(home=str(tmp_path))
+
+        @property
+        def connection(self) -> Here:
+            return self
+
+        def run(self, script: str, **_: object) -> None:
+            subprocess.run(["sh"], input=script, text=True, check=True)
+
+    def full(*_: object) -> None:
+        raise CopyFailed("onprem", "no room here")
+
+    monkeypatch.setattr("towline.engine.batch_job.job.bring_outputs", full)
+    monkeypatch.setattr("towline.engine.batch_job.job.RETRY_SECONDS", 0)
+    (tmp_path / "runs/r1/work").mkdir(parents=True)
+    (tmp_path / "runs/r1/work/result").write_text("42")
+    words: list[str] = []
+    job = BatchJob.__new__(BatchJob)
+    job.request, job.tag, job.work = BatchRequest.of({"cluster": "onprem"}, ["a"]), "r1-0", tmp_path
+    job.definition = SimpleNamespace(name="onprem")  # type: ignore[assignment]
+    job.report = lambda event, **facts: words.append(str(facts.get("text")))
+    job._patience = 60
+    with pytest.raises(CopyFailed):
+        job._bring_back(Here())  # type: ignore[arg-type]
+    assert (tmp_path / "towline-r1-0/work/result").read_text() == "42"
+    assert any("they are in" in word and "towline-r1-0" in word for word in words)

@@ -22,7 +22,8 @@ from towline.engine.kinds import provider_kind
 from towline.engine.ledger import Ledger, Report
 from towline.engine.limits import check_request
 from towline.engine.pace import Pace
-from towline.errors import CopyFailed, JobEnded, ReachError
+from towline.engine.site_names import default_work_folder
+from towline.errors import CopyFailed, JobEnded, ReachError, TowlineError
 from towline.ssh import Connection, quote
 
 LABEL = "job"
@@ -197,10 +198,16 @@ class BatchJob:
 
     def _bring_back(self, site: JobSite) -> None:
         self.report("staging", cluster=site.name, text="bringing the outputs back")
-        brought = self._patiently(
-            "bringing the outputs back",
-            lambda: bring_outputs(site.connection, site.folder, self.request.outputs, self.work),
-        )
+        try:
+            brought = self._patiently(
+                "bringing the outputs back",
+                lambda: bring_outputs(
+                    site.connection, site.folder, self.request.outputs, self.work
+                ),
+            )
+        except TowlineError:
+            self._keep_there(site)
+            raise
         self.report(
             "staged",
             cluster=site.name,
@@ -212,6 +219,16 @@ class BatchJob:
             self.report("warning", cluster=site.name, text=text)
         for name in brought.skipped:
             self.report("warning", cluster=site.name, text=f"outputs: {name} was not brought back")
+
+    def _keep_there(self, site: JobSite) -> None:
+        """Put the outputs that cannot be brought back where the clean-up leaves them alone."""
+        kept = f"{site.facts.home}/{default_work_folder(self.tag).removeprefix('~/')}"
+        script = (
+            f"umask 077; mkdir -p {quote(kept)} && cd {quote(site.folder)} || exit 1\n"
+            f"for name in work outputs; do [ ! -d $name ] || mv $name {quote(kept)}/; done\n"
+        )
+        site.connection.run(script, check=True)
+        self._warn(f"the job's files were not brought back; they are in {kept}")
 
     def _patiently(self, what: str, step: Callable[[], T]) -> T:
         """Take a step over and over while the cluster cannot be reached; the job goes on there.
