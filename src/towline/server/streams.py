@@ -16,10 +16,20 @@ from starlette.responses import StreamingResponse
 HEARTBEAT_SECONDS = 15.0
 """A comment is sent so often: what lies between closes connections that are silent for longer."""
 
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "One event of the stream.",
+    "properties": {
+        "event": {"type": "string", "description": "Its name."},
+        "data": {"type": "string", "description": "JSON."},
+        "id": {"type": "string", "description": "For Last-Event-ID."},
+    },
+}
+
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Server-sent events; go on with the header Last-Event-ID.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _EVENT}},
     }
 }
 """What a route of events declares, with ``response_model=None, response_class=EventStream``."""
