@@ -103,15 +103,23 @@ def up(
     status = testbed.status()
     config = shlex.quote(str(testbed.ssh_config))
     with_accounting = " and ".join(status["accounting"]) or "none of them"
-    first, *_ = infos = list(testbed.clusters.values())
-    kinds = {info.name: _option(info.scheduler) for info in infos}
+    infos = list(testbed.clusters.values())
+    on = [info for info in infos if not info.starts_off]
+    names = " and ".join(info.name for info in on) or "The testbed"
     lines = [
-        f"{' and '.join(kinds)} {'are' if len(kinds) > 1 else 'is'} up in "
+        f"{names} {'are' if len(on) > 1 else 'is'} up in "
         f"{status['boot_seconds']} s. With accounting: {with_accounting}.",
-        f"next: ssh -F {config} {first.name} {_LOOK[first.scheduler]}",
+        *(f"next: ssh -F {config} {info.name} {_LOOK[info.scheduler]}" for info in on[:1]),
         *(
-            f"      towline cluster add {name} --host {name}{kind} --ssh-config {config}"
-            for name, kind in kinds.items()
+            f"      towline cluster add {info.name} --host {info.name}{_option(info.scheduler)}"
+            f" --ssh-config {config}"
+            for info in on
+        ),
+        *(
+            f"      towline cluster add {info.name} --type local-elastic --no-check"
+            f" --set testbed={shlex.quote(str(testbed.folder))}"
+            for info in infos
+            if info.starts_off
         ),
         "      towline testbed down",
     ]

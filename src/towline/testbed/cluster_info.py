@@ -28,6 +28,7 @@ class ClusterInfo:
         inside_address: the controller as the nodes see it.
         partitions: names of the partitions, the default one first.
         scheduler: ``slurm``, ``gridengine`` or ``condor``; the type of its definition.
+        starts_off: it has no power before ``power_on``.
 
     """
 
@@ -41,6 +42,7 @@ class ClusterInfo:
     inside_address: str
     partitions: tuple[str, ...] = ("compute", "gpu")
     scheduler: SchedulerName = "slurm"
+    starts_off: bool = False
 
     @property
     def alias(self) -> str:
@@ -62,4 +64,5 @@ def cluster_info(cluster: Cluster) -> ClusterInfo:
         inside_address=cluster.controller_lan_address,
         partitions=PARTITIONS[cluster.scheduler],
         scheduler=cluster.scheduler,
+        starts_off=cluster.starts_off,
     )
