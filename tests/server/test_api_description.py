@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import warnings
+import zipfile
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from towline.folders import state_folder
+from towline.runs import RunFolder
 from towline.server import Settings, create_app, streams
 from towline.server.process.serve import listen
 
@@ -34,17 +38,21 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-EXAMPLES = 4
+EXAMPLES = 3
 """Of each operation: as many as its description allows, and as many as it forbids."""
 
 
 @dataclass(frozen=True)
 class Live:
-    """A server on a socket, in a thread of this process."""
+    """A server on a socket, in a thread of this process; with one object of each kind.
+
+    ``existing`` maps how a path begins to the parameter that names the object, and its name.
+    """
 
     app: Any
     url: str
     key: str
+    existing: dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +78,46 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         assert ready.wait(30), "the server did not start"
         key = app.state.services.access.local_key.text
         try:
-            yield Live(app, f"http://localhost:{port}", key)
+            url = f"http://localhost:{port}"
+            yield Live(app, url, key, _objects(url, key))
         finally:
             server.should_exit = True
             thread.join(30)
             listening.close()
             assert not thread.is_alive()
+
+
+def _objects(url: str, key: str) -> dict[str, dict[str, Any]]:
+    """Make one object of each kind, so that paths to them lead somewhere."""
+    script = state_folder() / "script.py"
+    script.write_text("")
+    run = RunFolder.create(script)
+    run.stdout_log.write_text("said\n")
+    run.events.append("ended", state="succeeded", exit_code=0, seconds=0.1, leftovers=[])
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("main.sh", "true\n")
+        archive.writestr(
+            "workflow.yaml",
+            "title: Made\nrun: [sh, main.sh]\ninputs: {size: {type: integer, default: 1}}\n",
+        )
+    with httpx2.Client(base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {key}"}) as api:
+        files = {"archive": ("made.zip", packed.getvalue())}
+        for answer in (
+            api.post("/clusters", json={"name": "made", "type": "local"}),
+            api.post("/workflows", params={"name": "made"}, files=files),
+            api.post("/users", json={"name": "made"}),
+        ):
+            assert answer.status_code == 201, answer.text
+    script.unlink()
+    return {
+        "/api/v1/runs/": {"number": run.number},
+        "/api/v1/clusters/": {"name": "made"},
+        "/api/v1/workflows/": {"name": "made"},
+        "/api/v1/users/": {"name": "made"},
+        "/api/v1/cluster-types/": {"key": "slurm"},
+        "/api/resources/": {"name": "made"},
+    }
 
 
 async def _only_the_beginning(
@@ -96,15 +138,20 @@ def test_every_operation_answers_as_described(live: Live) -> None:
         operation = found.ok()
         for mode in schemathesis.GenerationMode:
             try:
-                tried += _try(operation, mode, live.url, session)
+                tried += _try(operation, mode, live, session)
             except (FailureGroup, AssertionError) as failures:
                 wrong.setdefault(operation.label, str(failures)[:1500])
     assert not wrong, "\n\n".join(f"{label}\n{text}" for label, text in wrong.items())
     assert tried > 100
 
 
-def _try(operation: Any, mode: Any, url: str, session: requests.Session) -> int:
-    """Send some requests that the description allows, or forbids; return how many."""
+def _try(operation: Any, mode: Any, live: Live, session: requests.Session) -> int:
+    """Send some requests that the description allows, or forbids; return how many.
+
+    Every other one is about an object that is there.
+    """
+    begins = (start for start in live.existing if operation.path.startswith(start))
+    names = live.existing.get(next(begins, ""), {}) if operation.method != "delete" else {}
     sent = 0
 
     @seed(1)
@@ -119,7 +166,10 @@ def _try(operation: Any, mode: Any, url: str, session: requests.Session) -> int:
     def check(case: Any) -> None:
         nonlocal sent
         sent += 1
-        answer = case.call(base_url=url, session=session, timeout=20)
+        if sent % 2:
+            there = {name: value for name, value in names.items() if name in case.path_parameters}
+            case.path_parameters.update(there)
+        answer = case.call(base_url=live.url, session=session, timeout=20)
         case.validate_response(answer, checks=CHECKS)
 
     with warnings.catch_warnings():
