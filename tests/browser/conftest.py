@@ -1,4 +1,4 @@
-"""A real server on a port of its own, a real Chromium, and a page that fails its test on any error."""
+"""A real server on a port of its own, a real Chromium, pages that fail a test on any error."""
 
 from __future__ import annotations
 
@@ -42,6 +42,10 @@ class LiveServer:
 
         return asyncio.run_coroutine_threadsafe(call(), self.loop).result(DEADLINE)
 
+    def dress(self) -> None:
+        """Put on the clusters what was seen of them."""
+        self.do(lambda: scene.dress_clusters(self.services))
+
     def link(self) -> str:
         """Return a link that signs a browser in, once."""
         token = self.do(lambda: self.services.access.logins.make_link(getpass.getuser()))
@@ -54,8 +58,11 @@ def running(folder: Path, port: int = 0) -> Iterator[LiveServer]:
     import uvicorn
 
     from towline.server.app import create_app
+    from towline.server.control.clusters import ClusterReconciler
     from towline.server.settings import Settings
 
+    visits = ClusterReconciler._visit_once
+    ClusterReconciler._visit_once = scene.nobody_visits  # type: ignore[method-assign]
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", port))
@@ -82,12 +89,13 @@ def running(folder: Path, port: int = 0) -> Iterator[LiveServer]:
     finally:
         server.should_exit = True
         thread.join(DEADLINE)
+        ClusterReconciler._visit_once = visits  # type: ignore[method-assign]
         assert not thread.is_alive()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give a module's tests a Towline home of their own."""
+    """Give these tests a Towline home of their own."""
     folder = tmp_path_factory.mktemp("browser")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOWLINE_HOME", str(folder / "home"))
@@ -95,14 +103,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(home: Path) -> Iterator[LiveServer]:
     """Run a server with clusters, workflows and runs."""
     scene.define_clusters()
     scene.install(home / "sources")
     scene.make_runs()
     with running(home / "server") as live:
-        live.do(lambda: scene.dress_clusters(live.services))
+        live.dress()
         yield live
 
 

@@ -209,14 +209,19 @@ STEPS = [
 ]
 
 
+async def nobody_visits(_reconciler: Any, managed: Any) -> None:
+    """Stand in for a visit of a cluster, none of which is there."""
+    managed.due = NEVER
+
+
 def dress_clusters(services: Any) -> None:
     """Put on the server's clusters what was seen of them; called on its loop."""
     from towline.server.control.managed import Check
 
     known = services.clusters.clusters
     for managed in known.values():
-        managed.due = managed.step_due = NEVER
         managed.since = time.time() - 4000
+        managed.state, managed.reason = PowerState.OFF, ""
     onprem = known["onprem"]
     onprem.observation, onprem.observed_at = observed(), time.time() - 8
     onprem.state, onprem.reason = PowerState.ON, ""
@@ -296,7 +301,7 @@ def make_run(
 def _rows(tasks: int, begin: float) -> list[dict[str, Any]]:
     labels = {f"{name}_solver": name for name in ("onprem", "gcp_slurm")}
     rows: list[dict[str, Any]] = [{"executors": labels, "time": begin}]
-    numbers, busy = random.Random(7), dict.fromkeys(range(8), begin + 4.0)
+    numbers, busy = random.Random(7), dict.fromkeys(range(8), begin + 4.0)  # noqa: S311 - a picture
     for task in range(tasks):
         worker = min(busy, key=lambda each: busy[each])
         start, seconds = busy[worker], numbers.uniform(3, 14)
@@ -317,7 +322,8 @@ def make_runs() -> None:
     """Write a handful of runs of all kinds."""
     make_run("nightly sweep", "sweep", tasks=48)
     trouble = "Traceback (most recent call last):\n  ...\nValueError: mesh is not closed\n"
-    failed = make_run("finer mesh", "sweep", tasks=3, state="failed", reason="the script ended: 1")
+    why = "the script ended with 1"
+    failed = make_run("finer mesh", "sweep", tasks=3, state="failed", reason=why)
     failed.stderr_log.write_text(trouble)
     make_run("train_ships", tasks=12, state="cancelled", reason="cancelled by ada")
     make_run("coarse", "sweep", tasks=24)

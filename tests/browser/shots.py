@@ -63,7 +63,7 @@ def main() -> None:
         scene.install(Path(home) / "sources")
         scene.make_runs()
         with running(Path(home) / "server") as server, sync_playwright() as playwright:
-            server.do(lambda: scene.dress_clusters(server.services))
+            server.dress()
             browser = playwright.chromium.launch(
                 executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
             )

@@ -40,10 +40,11 @@ _WORDS = {
 
 def problems_of(kind: ClusterType, values: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return what is wrong with a definition, by path; nothing when it can be taken."""
+    must = form_schema(kind)["required"]
+    found = {name: ["is needed"] for name in must if name != "type" and name not in values}
     try:
         kind.form.model_validate({**values, "type": kind.key})
     except ValidationError as error:
-        found: dict[str, list[str]] = {}
         for item in error.errors():
             path = ".".join(str(part) for part in item["loc"] if not isinstance(part, int))
             if item["type"] == "value_error":
@@ -52,11 +53,9 @@ def problems_of(kind: ClusterType, values: Mapping[str, Any]) -> dict[str, list[
                 words = "has characters that it may not have, or not there"
             else:
                 words = _WORDS.get(item["type"], item["msg"])
-            if not path and words.startswith("host "):
-                path, words = "host", "is needed: the controller's name or address"
-            found.setdefault(path, []).append(words)
-        return found
-    return {}
+            if path not in found and not (found and not path):
+                found[path] = [words]
+    return found
 
 
 def _advanced(schema: Mapping[str, Any]) -> frozenset[str]:

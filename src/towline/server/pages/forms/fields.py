@@ -39,6 +39,7 @@ class Field:
         label: what it is called.
         help: a sentence beside it.
         required: whether it must be filled in.
+        optional: whether it may be left empty, and has no value to begin with.
         text: what stands in it.
         checked: of a boolean.
         choices: what there is to choose.
@@ -62,6 +63,7 @@ class Field:
     label: str
     help: str = ""
     required: bool = False
+    optional: bool = False
     text: str = ""
     checked: bool = False
     choices: tuple[Choice, ...] = ()
@@ -176,6 +178,7 @@ class _Maker:
             "label": _label(schema, name),
             "help": str(schema.get("description", "")),
             "required": bool(ui.get("required", must)),
+            "optional": not ui.get("required", must) and schema.get("default") in (None, "", []),
             "errors": tuple(self.errors.get(path, ())),
             "unit": str(ui.get("unit", "")),
             "advanced": bool(ui.get("advanced")),

@@ -7,12 +7,15 @@ out, so a page's own fields never reach a workflow.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from towline.server.pages.forms.schema import Schema, properties, resolved, widget_of
 
 MOST_ITEMS = 10_000
+DEEPEST = 20
 
 
 def read(schema: Schema, sent: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -23,40 +26,48 @@ def read(schema: Schema, sent: Iterable[tuple[str, str]]) -> dict[str, Any]:
         sent: names and values, as often as they were sent.
 
     """
-    tree: dict[str, Any] = {}
+    tree = _Sent()
     for name, value in sent:
-        _put(tree, name.split("."), value)
+        tree.put(name.split("."), value)
     return _group(resolved(schema, schema), tree, schema)
 
 
-_HERE = ""
+@dataclass
+class _Sent:
+    """What was sent under a name, and under names that begin with it."""
+
+    values: list[str] = field(default_factory=list)
+    below: dict[str, _Sent] = field(default_factory=dict)
+
+    def put(self, path: list[str], value: str) -> None:
+        """Keep a value under its path; what is deeper than any form is left out."""
+        if len(path) > DEEPEST:
+            return
+        here = self
+        for step in path:
+            here = here.below.setdefault(step, _Sent())
+        here.values.append(value)
 
 
-def _put(tree: dict[str, Any], path: list[str], value: str) -> None:
-    for step in path[:20]:
-        tree = tree.setdefault(step, {})
-    tree.setdefault(_HERE, []).append(value)
-
-
-def _group(schema: Schema, tree: Mapping[str, Any], root: Schema) -> dict[str, Any]:
+def _group(schema: Schema, tree: _Sent, root: Schema) -> dict[str, Any]:
     found = {}
     for name, raw in properties(schema).items():
         one = resolved(raw, root)
         if one.get("x-ui", {}).get("hidden"):
             continue
-        value = _value(one, tree.get(name), root)
+        value = _value(one, tree.below.get(name), root)
         if value is not None:
             found[name] = value
     return found
 
 
-def _value(schema: Schema, tree: Mapping[str, Any] | None, root: Schema) -> Any:
+def _value(schema: Schema, tree: _Sent | None, root: Schema) -> Any:
     widget = widget_of(schema)
-    sent: list[str] = list(tree.get(_HERE, ())) if tree else []
+    sent = tree.values if tree else []
     if widget == "group":
-        return _group(schema, tree or {}, root) or None
+        return _group(schema, tree or _Sent(), root) or None
     if widget == "list":
-        return _list(schema, tree or {}, root)
+        return _list(schema, tree or _Sent(), root)
     if widget == "const":
         return schema["const"]
     if widget == "boolean":
@@ -77,10 +88,10 @@ def _value(schema: Schema, tree: Mapping[str, Any] | None, root: Schema) -> Any:
     return text.strip() or None
 
 
-def _list(schema: Schema, tree: Mapping[str, Any], root: Schema) -> list[Any]:
+def _list(schema: Schema, tree: _Sent, root: Schema) -> list[Any]:
     item = resolved(schema.get("items", {}), root)
-    numbers = sorted(int(n) for n in tree if n.isascii() and n.isdecimal() and len(n) < 8)
-    found = [_value(item, tree[str(number)], root) for number in numbers[:MOST_ITEMS]]
+    numbers = sorted(int(n) for n in tree.below if re.fullmatch("0|[1-9][0-9]{0,6}", n))
+    found = [_value(item, tree.below[str(number)], root) for number in numbers[:MOST_ITEMS]]
     return [value for value in found if value is not None]
 
 

@@ -1,6 +1,6 @@
 // A log as it grows: read on by offset when the page says that there is more; search; follow.
 
-const MOST_CHUNKS = 120;
+const MOST_LINES = 10000; // in the page; the whole log is a download
 
 class Log {
   constructor(root) {
@@ -14,6 +14,7 @@ class Log {
     this.found = root.querySelector("[data-found]");
     this.at = { offset: Number(root.dataset.offset), style: root.dataset.style };
     this.stream = root.dataset.stream;
+    this.number = 0;
     this.reading = false;
     this.again = false;
     this.hits = [];
@@ -79,7 +80,11 @@ class Log {
       chunk.className = "chunk";
       chunk.setHTMLUnsafe ? chunk.setHTMLUnsafe(part.html) : (chunk.innerHTML = part.html);
       this.lines.append(chunk);
-      while (this.lines.childElementCount > MOST_CHUNKS) this.lines.firstElementChild.remove();
+      this.number += chunk.childElementCount;
+      while (this.number > MOST_LINES && this.lines.childElementCount > 1) {
+        this.number -= this.lines.firstElementChild.childElementCount;
+        this.lines.firstElementChild.remove();
+      }
     }
     if (this.tail.innerHTML !== part.tail) this.tail.innerHTML = part.tail;
     this.empty.hidden = Boolean(this.lines.firstElementChild || part.tail);
