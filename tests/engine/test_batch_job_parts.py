@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from parsl.jobs.states import JobState, JobStatus
 
@@ -43,6 +43,7 @@ def test_patterns_name_files_as_in_a_shell(patterns: tuple[str, ...], expected: 
     assert chosen(paths, patterns) == expected
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(min_size=1, max_size=20))
 def test_any_text_is_a_pattern_that_can_be_asked(pattern: str) -> None:
     unmatched(["a", "b/c"], [pattern])
@@ -57,6 +58,7 @@ def test_a_pattern_that_leads_out_is_refused(pattern: str) -> None:
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=30)
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(WORDS, max_size=5))
 def test_a_program_gets_its_words_as_they_are(words: list[str]) -> None:
     """Whatever they hold: no shell reads them."""

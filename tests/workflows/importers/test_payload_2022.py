@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from towline.workflows import WorkflowDefinition, check_inputs
@@ -64,6 +64,7 @@ def test_what_names_nothing_is_left_to_the_check(form: WorkflowDefinition) -> No
     assert inputs_of_payload(form.inputs, {"host|moon": 1, "zca": 2}) == {"host|moon": 1, "zca": 2}
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.text("ab|hostnamewrc_", max_size=20), st.integers() | st.text()))
 def test_any_payload_can_be_read(form: WorkflowDefinition, payload: dict[str, Any]) -> None:
     assert isinstance(inputs_of_payload(form.inputs, payload), dict)
