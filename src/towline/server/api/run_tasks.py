@@ -11,18 +11,18 @@ from fastapi import Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from towline.runs.catalog import picture
 from towline.runs.folder import RunFolder
 from towline.runs.tasks import TaskTry, TryState, timeline, timeline_svg
 from towline.runs.tasks.table import SortBy, Spread, arrange, choose, summarise
 from towline.runs.tasks.timeline import By
+from towline.runs.view import fold
 from towline.server.access.actions import Action
 from towline.server.access.rules import Rule
 from towline.server.api._runs import find, folder_of
 from towline.server.api.run_models import RunNumber, RunTask
 from towline.server.dependencies import CallerDep, ServicesDep
 from towline.server.downloads import SANDBOX
-from towline.server.index import iso
+from towline.server.index import IndexedRun, iso
 from towline.server.paging import Cursor, Limit, Page, make_cursor, read_cursor
 from towline.server.routing import Router
 
@@ -133,14 +133,14 @@ async def draw_timeline(
     run = await find(number, services, caller)
     folder = folder_of(run, services)
     tries = await services.runs.tasks.tries(folder.tasks, over=run.final)
-    svg = await anyio.to_thread.run_sync(_draw, folder, tries, by)
+    svg = await anyio.to_thread.run_sync(_draw, run, folder, tries, by)
     headers = {"Content-Security-Policy": f"{SANDBOX}; style-src 'unsafe-inline'"}
     return Response(svg, media_type="image/svg+xml", headers=headers)
 
 
-def _draw(folder: RunFolder, tries: list[TaskTry], by: By) -> str:
-    view = picture(folder)
-    title = f"Run {folder.number}: {Path(view.script).name} ({view.state.value})"
+def _draw(run: IndexedRun, folder: RunFolder, tries: list[TaskTry], by: By) -> str:
+    view = fold(folder.events.read())
+    title = f"Run {run.number}: {run.title or Path(run.script).name} ({run.state.value})"
     return timeline_svg(timeline(tries, view, time.time(), by, SVG_ROWS), title)
 
 
