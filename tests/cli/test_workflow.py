@@ -158,5 +158,10 @@ def test_a_needed_secret_is_asked_for_on_a_terminal_and_not_shown(here: Path) ->
 
 def test_a_run_can_be_left_to_itself(here: Path) -> None:
     started = json.loads(typed(here, "run", "./flow", "--detach", "--json").stdout)
+    shown = subprocess.run(
+        [sys.executable, "-m", "towline", "run", "show"], capture_output=True, text=True, timeout=60
+    ).stdout
+    assert "workflow flow, version -" in " ".join(shown.split())
+    assert "python main.py --name world" in shown
     folder = Path(started["folder"])
     assert json.loads((folder / "run.json").read_text())["workflow"]["name"] == "flow"

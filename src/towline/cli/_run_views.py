@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -42,7 +43,7 @@ def list_row(run: RunSummary, now: float) -> list[str]:
         duration(seconds),
         run.tasks,
         " ".join(run.clusters),
-        Path(run.script).name,
+        run.workflow or Path(run.script).name,
     ]
 
 
@@ -146,6 +147,8 @@ def _facts(
     asked: Asked, view: RunView, tries: Sequence[TaskTry], where: Mapping[str, str]
 ) -> list[list[str]]:
     rows = [["  script", " ".join([asked.script, *asked.argv])]]
+    if asked.command is not None and asked.on is None:
+        rows = [["  command", shlex.join(asked.command)]]
     if asked.workflow is not None:
         version = asked.workflow.get("version")
         rows.append(["  workflow", f"{asked.workflow.get('name')}, version {version or '-'}"])

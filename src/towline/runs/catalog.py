@@ -35,6 +35,7 @@ class RunSummary:
     exit_code: int | None = None
     reason: str = ""
     leftovers: int | None = None
+    workflow: str | None = None
 
     @property
     def tasks(self) -> str:
@@ -87,6 +88,7 @@ def summarise(folder: RunFolder) -> RunSummary:
         clusters=view.cluster_names,
         exit_code=view.exit_code,
         reason=view.reason,
+        workflow=(asked.workflow or {}).get("name"),
     )
 
 
@@ -150,4 +152,5 @@ def _from_ending(folder: RunFolder, facts: dict[str, Any]) -> RunSummary:
         exit_code=facts.get("exit_code"),
         reason=str(facts.get("reason", "")),
         leftovers=len(facts.get("leftovers") or []),
+        workflow=(asked.workflow or {}).get("name"),
     )

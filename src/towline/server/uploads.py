@@ -86,10 +86,15 @@ class Uploads:
     def forget_old(self) -> None:
         """Delete uploads that no run has come for."""
         over = time.time() - KEPT_SECONDS
-        for folder in [*self.folder.glob("*/upload-*"), *self.folder.glob(".upload-*")]:
+        half_received = [*self.folder.glob(".upload-*"), *self.folder.glob(".received-*")]
+        for path in [*self.folder.glob("*/upload-*"), *half_received]:
             try:
-                if folder.lstat().st_mtime < over:
-                    shutil.rmtree(folder, ignore_errors=True)
+                if path.lstat().st_mtime >= over:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
             except FileNotFoundError:
                 continue
 
