@@ -94,7 +94,9 @@ def test_from_up_to_down(home: Home) -> None:
     first = home.json("up")
     assert not first["was_running"]
     assert os.getsid(first["pid"]) == first["pid"]  # it is detached from this terminal
-    again = home.json("up")
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.setenv("TOWLINE_SERVER", "http://localhost:1")  # it is about this machine's own
+        again = home.json("up")
     assert (again["was_running"], again["pid"]) == (True, first["pid"])
     assert again["login_url"] != first["login_url"]
     seen = home.json("status")

@@ -70,9 +70,12 @@ def every(call: Api, path: str, query: Mapping[str, Any] | None = None) -> list[
 def _over_http(server: str | None) -> Iterator[Api]:
     import httpx2
 
-    from towline.client.core.address import find_server
+    from towline.client.core.address import find_server, local_server
 
-    address = find_server(server)
+    # Where none was named it is this machine's own, whatever the environment says.
+    address = find_server(server) if server else local_server()
+    if address is None:
+        raise ServerUnreachable("server", "it has just ended", "towline status; towline up")
     headers = {"Authorization": f"Bearer {address.api_key}"}
     with httpx2.Client(base_url=address.url, headers=headers, timeout=30) as client:
 
