@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -290,12 +291,20 @@ def test_the_supervisor_does_not_keep_the_secret_open(
     wait_for("the script to have read its secret", (folder.work / "ready").exists)
     supervisor = folder.keeper()
     assert supervisor is not None
-    held = [str(path.readlink()) for path in Path(f"/proc/{supervisor.pid}/fd").iterdir()]
+    descriptors = Path(f"/proc/{supervisor.pid}/fd")
+
+    def let_go() -> bool:
+        held = []
+        for path in descriptors.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed this moment
+                held.append(str(path.readlink()))
+        return held != [] and not any("towline-secrets" in path for path in held)
+
+    wait_for("the supervisor to let go of the secret", let_go)
     script = wait_for_event(folder, "running").facts["pid"]
     of_script = [str(path.readlink()) for path in Path(f"/proc/{script}/fd").iterdir()]
     (folder.work / "go").touch()
     wait_for_end(folder)
-    assert [path for path in held if "towline-secrets" in path] == []
     assert [path for path in of_script if "towline-secrets" in path] != []
 
 
