@@ -16,6 +16,7 @@ import pytest
 from towline.clusters import ClusterStore
 from towline.clusters.on_testbed import CONNECTIONS_PER_MINUTE
 from towline.clusters.types import cluster_types
+from towline.server.api import cluster_power
 from towline.server.app import create_app
 from towline.server.services import Services
 from towline.server.settings import Settings
@@ -368,17 +369,29 @@ async def test_a_type_that_raises_is_shown_and_harms_no_other(
 
 
 async def test_those_who_follow_a_cluster_are_told_of_each_state(api: Api) -> None:
-    """The stream begins with the cluster as it is."""
+    """The stream begins with the cluster as it is, and ends with the cluster."""
     await api.send("POST", "/clusters", {"name": "here", "type": "local"}, 201)
-    changes = api.services.runs.changes.listen(None, lambda change: change.kind == "cluster")
-    first = asyncio.ensure_future(anext(changes))
-    await asyncio.sleep(0)
-    await api.power("here", "on")
-    states = [json.loads((await first).data)["state"]]
-    while states[-1] != "on":
-        change = await asyncio.wait_for(anext(changes), LIMIT)
-        states.append(json.loads(change.data)["state"])
-    assert states[0] == "starting"
+    managed = api.services.clusters.get("here")
+    stream = cluster_power._changes(api.services, managed, None)
+
+    async def following() -> tuple[str, Any]:
+        lines = (await asyncio.wait_for(anext(stream), LIMIT)).decode().splitlines()
+        fields = dict(line.split(": ", 1) for line in lines if ": " in line)
+        return fields["event"], json.loads(fields["data"])
+
+    try:
+        assert (await following())[1]["state"] == "off"
+        await api.power("here", "on")
+        states = [(await following())[1]["state"]]
+        while states[-1] != "on":
+            states.append((await following())[1]["state"])
+        assert states[0] == "starting"
+        await api.send("DELETE", "/clusters/here", status=204)
+        name = ""
+        while name != "gone":
+            name, _ = await following()
+    finally:
+        await stream.aclose()
 
 
 async def test_a_check_can_be_followed_step_by_step(api: Api) -> None:

@@ -33,6 +33,8 @@ from towline.server.streams import STREAM, EventStream, event, last_event_id, ss
 router = Router(prefix="/clusters", tags=["clusters"])
 
 GLANCE_SECONDS = 0.2
+WATCH_SECONDS = 20.0
+"""How often a stream says that somebody still looks."""
 
 
 class _Asked(BaseModel):
@@ -194,21 +196,29 @@ async def _changes(
     changes = services.runs.changes
 
     def of_this(change: Change) -> bool:
-        services.clusters.watch(managed)
         return change.kind == "cluster" and change.name == managed.name
 
-    services.clusters.watch(managed)
-    if after is None:
-        after = changes.latest_id()
-        yield event("cluster", json.loads(cluster_json(services, managed)), after)
-    async for change in changes.listen(after, of_this):
-        if change is None:
-            yield event("cluster", json.loads(cluster_json(services, managed)), changes.latest_id())
-        elif change.gone:
-            yield event("gone", {"name": managed.name}, changes.id_of(change))
-            return
-        else:
-            yield event("cluster", json.loads(change.data), changes.id_of(change))
+    async def keep_watching() -> None:
+        while True:
+            services.clusters.watch(managed)
+            await asyncio.sleep(WATCH_SECONDS)
+
+    watching = asyncio.create_task(keep_watching())
+    try:
+        if after is None:
+            after = changes.latest_id()
+            yield event("cluster", json.loads(cluster_json(services, managed)), after)
+        async for change in changes.listen(after, of_this):
+            if change is None:
+                now = json.loads(cluster_json(services, managed))
+                yield event("cluster", now, changes.latest_id())
+            elif change.gone:
+                yield event("gone", {"name": managed.name}, changes.id_of(change))
+                return
+            else:
+                yield event("cluster", json.loads(change.data), changes.id_of(change))
+    finally:
+        watching.cancel()
 
 
 def _never_checked(name: str) -> Exception:

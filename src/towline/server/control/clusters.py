@@ -29,7 +29,7 @@ from towline.clusters.switching import (
     visit,
 )
 from towline.clusters.types import Power
-from towline.errors import CapacityMissing, ClusterInUse, TowlineError
+from towline.errors import CapacityMissing, ClusterInUse, CommandTimedOut, TowlineError
 from towline.server.control.definitions import Definitions
 from towline.server.control.lanes import Lane, in_thread
 from towline.server.control.living import LivingRuns
@@ -42,7 +42,8 @@ FILES_SECONDS = 5.0
 """How often the folder of definitions is looked at."""
 WATCHED_FOR = 60.0
 """Somebody who asked for a cluster is taken to watch it for so long."""
-CHECK_AGAIN_SECONDS = 1.0
+VISIT_SECONDS = 180.0
+"""A visit that takes longer hangs: every command in it has a shorter limit of its own."""
 
 _log = logging.getLogger(__name__)
 
@@ -199,9 +200,11 @@ class ClusterReconciler:
             self._wake.clear()
             now = time.monotonic()
             if now >= files_due:
-                with contextlib.suppress(OSError):
+                try:
                     await self.refresh()
-                await self._living.refresh()
+                    await self._living.refresh()
+                except Exception:  # whatever it was, the clusters must be looked after
+                    _log.exception("the clusters' files could not be looked at")
                 files_due = now + FILES_SECONDS
             for managed in list(self.clusters.values()):
                 if not managed.busy and managed.definition is not None and managed.due <= now:
@@ -244,7 +247,9 @@ class ClusterReconciler:
             await self._living.refresh(now=True)
         power = self._power(managed, definition)
         work = partial(visit, power, desired, may_step=may_step)
-        seen = await self._lanes[bool(managed.failures)].run(work)
+        lane = self._lanes[bool(managed.failures)]
+        late = partial(self._overdue, managed, generation)
+        seen = await lane.run(work, limit=VISIT_SECONDS, late=late)
         if self.clusters.get(managed.name) is not managed:
             return
         news = managed.see(seen)
@@ -260,6 +265,15 @@ class ClusterReconciler:
             self._publish(managed.name)
         if changed or time.monotonic() - managed.saved > SAVE_SECONDS:
             await self._save([managed])
+
+    def _overdue(self, managed: Managed, generation: int) -> None:
+        """Say of a cluster whose visit does not end that nothing is known of it."""
+        if generation == managed.generation:
+            words = f"its look has not ended within {VISIT_SECONDS:.0f} s"
+            trouble = CommandTimedOut(f"cluster {managed.name}", words, "wait, or look at its type")
+            managed.failures += 1
+            managed.move(PowerState.UNKNOWN, words, trouble)
+            self._publish(managed.name)
 
     def _conclude(self, managed: Managed, seen: Visit, *, may_step: bool) -> bool:
         state, reason = judge(managed.pursued, seen)

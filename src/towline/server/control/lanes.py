@@ -21,10 +21,32 @@ class Lane:
         self._free = asyncio.Semaphore(at_once)
         self._name = name
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """Run a piece of work when there is room, and return or raise what it does."""
+    async def run(
+        self,
+        work: Callable[[], T],
+        *,
+        limit: float | None = None,
+        late: Callable[[], object] = lambda: None,
+    ) -> T:
+        """Run a piece of work when there is room, and return or raise what it does.
+
+        Args:
+            work: what to do.
+            limit: seconds after which it no longer counts among those at work.
+            late: called then; the work itself goes on, and is waited for.
+
+        """
         async with self._free:
-            return await in_thread(work, self._name)
+            working = asyncio.ensure_future(in_thread(work, self._name))
+            try:
+                done, _ = await asyncio.wait({working}, timeout=limit)
+            except asyncio.CancelledError:
+                working.cancel()
+                raise
+            if done:
+                return working.result()
+        late()
+        return await working
 
 
 async def in_thread(work: Callable[[], T], name: str) -> T:
