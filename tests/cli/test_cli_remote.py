@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,35 +17,92 @@ from client.server_process import ServerProcess
 
 from towline.client import Client
 
+from .command import Towline, make_towline
+
 __all__ = ["own", "served"]
 
 
-class There:
-    """Runs a command on the server, as somebody who has only its address and a key."""
+@dataclass
+class Done:
+    """What a command left behind."""
 
-    def __init__(self, served: ServerProcess, key: str) -> None:
-        self._served = served
-        self._key = key
+    returncode: int
+    stdout: str
+    stderr: str
 
-    def __call__(self, *words: str, key: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run it in a Towline home where there is nothing."""
-        away = str(self._served.home / "elsewhere")
-        given = {"TOWLINE_SERVER": self._served.url, "TOWLINE_API_KEY": key or self._key}
-        return self._served.towline(*words, TOWLINE_HOME=away, **given)
+
+class Shell:
+    """Runs commands in this process, with the variables of one user.
+
+    Args:
+        towline: runs a command.
+        patch: sets variables.
+        variables: of that user.
+
+    """
+
+    def __init__(
+        self, towline: Towline, patch: pytest.MonkeyPatch, variables: dict[str, str]
+    ) -> None:
+        self._towline, self._patch, self._variables = towline, patch, variables
+
+    def __call__(self, *words: str, **more: str) -> Done:
+        """Run a command; `more` are other variables."""
+        with self._patch.context() as patch:
+            for name in ("TOWLINE_SERVER", "TOWLINE_API_KEY"):
+                patch.delenv(name, raising=False)
+            for name, value in {**self._variables, **more}.items():
+                patch.setenv(name, value)
+            answer = self._towline(*words)
+        return Done(answer.exit_code, answer.out, answer.err)
 
 
 @pytest.fixture(scope="module")
-def there(served: ServerProcess) -> There:
-    return There(served, served.make_key("read", "run", "clusters", "workflows"))
+def key(served: ServerProcess) -> str:
+    return served.make_key("read", "run", "clusters", "workflows")
+
+
+@pytest.fixture
+def there(
+    served: ServerProcess,
+    key: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Shell:
+    """Return the shell of somebody who has only the server's address and a key."""
+    towline = make_towline(monkeypatch, capfd)
+    away = {
+        "TOWLINE_HOME": str(served.home / "elsewhere"),
+        "TOWLINE_SERVER": served.url,
+        "TOWLINE_API_KEY": key,
+    }
+    return Shell(towline, monkeypatch, away)
+
+
+@pytest.fixture
+def near(
+    served: ServerProcess, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Shell:
+    """Return the shell of the server's own user, who needs no server."""
+    names = ("TOWLINE_HOME", "TOWLINE_RUNTIME_DIR")
+    own = {name: served.environment[name] for name in names}
+    return Shell(make_towline(monkeypatch, capfd), monkeypatch, own)
 
 
 @pytest.fixture(scope="module")
-def run_number(there: There) -> str:
+def run_number(served: ServerProcess, key: str) -> str:
+    client = Client(served.url, key)
+    run = client.workflows["greet"].launch({"name": "Ann"})
+    assert run.wait(timeout=60).ok
+    client.close()
+    return str(run.number)
+
+
+def test_a_workflow_is_run_and_shown_as_it_writes(there: Shell) -> None:
     done = there("workflow", "run", "greet", "-i", "name=Ann")
 
     assert (done.returncode, done.stdout) == (0, "hello Ann\n")
     assert "succeeded" in done.stderr
-    return done.stderr.split("run ", 1)[1].split()[0]
 
 
 @pytest.mark.parametrize(
@@ -61,17 +121,17 @@ def run_number(there: There) -> str:
     ids=lambda words: " ".join(words[:2]),
 )
 def test_a_command_shows_on_a_server_what_it_shows_there(
-    there: There, served: ServerProcess, run_number: str, words: tuple[str, ...]
+    there: Shell, near: Shell, run_number: str, words: tuple[str, ...]
 ) -> None:
     """JSON has the same names; what is shown to people is the same text."""
     asked = [word.format(run=run_number) for word in words]
-    far, near = there(*asked), served.towline(*asked)
+    far, here = there(*asked), near(*asked)
 
-    assert far.returncode == near.returncode == 0, far.stderr
+    assert far.returncode == here.returncode == 0, far.stderr
     if "--json" not in words:
-        assert far.stdout == near.stdout
+        assert far.stdout == here.stdout
         return
-    far_data, near_data = json.loads(far.stdout), json.loads(near.stdout)
+    far_data, near_data = json.loads(far.stdout), json.loads(here.stdout)
     places = {"folder", "page", "file"}  # where it lies: a path here, an address there
     if isinstance(far_data, list):
         assert [set(each) - places for each in far_data] == [
@@ -81,7 +141,7 @@ def test_a_command_shows_on_a_server_what_it_shows_there(
         assert set(far_data) - places == set(near_data) - places
 
 
-def test_a_detached_run_is_cancelled_and_deleted_from_afar(there: There, tmp_path) -> None:
+def test_a_detached_run_is_cancelled_and_deleted_from_afar(there: Shell, tmp_path) -> None:
     started = there("workflow", "run", "waits", "-i", f"gate={tmp_path / 'g'}", "-d", "--quiet")
     number = started.stdout.strip()
 
@@ -91,13 +151,31 @@ def test_a_detached_run_is_cancelled_and_deleted_from_afar(there: There, tmp_pat
     assert there("run", "show", number).returncode == 6
 
 
-def test_a_run_that_fails_has_its_exit_code_and_its_streams(there: There) -> None:
+def test_ctrl_c_cancels_the_run_that_it_follows(served: ServerProcess, key: str, tmp_path) -> None:
+    words = ["workflow", "run", "waits", "-i", f"gate={tmp_path / 'g'}", "--title", "ctrl-c"]
+    command = subprocess.Popen(
+        [sys.executable, "-m", "towline", *words, "--server", served.url],
+        env={**served.environment, "TOWLINE_API_KEY": key},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert command.stdout is not None
+    assert command.stdout.readline() == "before\n"
+    command.send_signal(signal.SIGINT)
+    _, err = command.communicate(timeout=60)
+
+    assert command.returncode == 130
+    assert re.search(r"run \d+ cancelled in .*, leftovers: none", err)
+
+
+def test_a_run_that_fails_has_its_exit_code_and_its_streams(there: Shell) -> None:
     done = there("workflow", "run", "fails", "--quiet")
 
     assert (done.returncode, done.stdout, done.stderr) == (1, "so far\n", "no luck\n")
 
 
-def test_a_script_is_refused_and_runs_here_when_here_is_meant(there: There, tmp_path) -> None:
+def test_a_script_is_refused_and_runs_here_when_here_is_meant(there: Shell, tmp_path) -> None:
     script = tmp_path / "mine.py"
     script.write_text("print('here')")
 
@@ -111,11 +189,11 @@ def test_a_script_is_refused_and_runs_here_when_here_is_meant(there: There, tmp_
 
 
 def test_wrong_inputs_a_wrong_key_and_no_server_have_three_exit_codes(
-    there: There, served: ServerProcess
+    there: Shell, near: Shell
 ) -> None:
     inputs = there("workflow", "run", "greet", "-i", "nam=Ann")
-    key = there("run", "list", key="tl_wrong_" + "x" * 43)
-    away = served.towline("run", "list", "--server", "localhost:1", TOWLINE_API_KEY="tl_a_b")
+    key = there("run", "list", TOWLINE_API_KEY="tl_wrong_" + "x" * 43)
+    away = near("run", "list", "--server", "localhost:1", TOWLINE_API_KEY="tl_a_b")
 
     assert (inputs.returncode, key.returncode, away.returncode) == (2, 9, 8)
     assert "nam" in inputs.stderr
@@ -123,7 +201,7 @@ def test_wrong_inputs_a_wrong_key_and_no_server_have_three_exit_codes(
     assert "towline up" in away.stderr
 
 
-def test_a_workflow_of_this_machine_is_installed_there(there: There, tmp_path) -> None:
+def test_a_workflow_of_this_machine_is_installed_there(there: Shell, tmp_path) -> None:
     folder = tmp_path / "mine"
     made = there("workflow", "new", str(folder))
     added = there("workflow", "add", str(folder))
@@ -137,7 +215,7 @@ def test_a_workflow_of_this_machine_is_installed_there(there: There, tmp_path) -
     assert there("workflow", "remove", "mine").returncode == 0
 
 
-def test_a_cluster_is_defined_checked_and_removed_there(there: There) -> None:
+def test_a_cluster_is_defined_checked_and_removed_there(there: Shell) -> None:
     added = there("cluster", "add", "second", "--type", "local", "--json")
 
     assert added.returncode == 0, added.stderr
@@ -149,7 +227,7 @@ def test_a_cluster_is_defined_checked_and_removed_there(there: There) -> None:
     assert there("cluster", "login", "here").returncode == 2
 
 
-def test_a_file_field_takes_a_file_of_this_machine(there: There, tmp_path) -> None:
+def test_a_file_field_takes_a_file_of_this_machine(there: Shell, tmp_path) -> None:
     file = tmp_path / "mine.txt"
     file.write_text("from afar\n")
 
@@ -158,11 +236,11 @@ def test_a_file_field_takes_a_file_of_this_machine(there: There, tmp_path) -> No
     assert (done.returncode, done.stdout) == (0, "from afar\n"), done.stderr
 
 
-def test_nothing_asks_a_server_when_none_is_named(own: ServerProcess) -> None:
+def test_nothing_asks_a_server_when_none_is_named(own: ServerProcess, near: Shell) -> None:
     """Without --server the local rooms are used, as ever."""
     own.kill()
     try:
-        assert own.towline("run", "list").returncode == 0
+        assert near("run", "list").returncode == 0
         with pytest.raises(Exception, match="nobody answers"):
             Client().me()
     finally:

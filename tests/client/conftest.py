@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from towline.workflows import Catalog, FromPath
+
 from .server_process import ServerProcess, write_workflow
 
 GREET = """
@@ -46,8 +48,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     install(process, "reads", reads, "inputs: {file: {type: file}}\n")
     install(process, "orders", "print('::error::from the script')")
     install(process, "fails", "print('so far')\nraise SystemExit('no luck')")
-    added = process.towline("cluster", "add", "here", "--type", "local", "--no-check")
-    assert added.returncode == 0, added.stderr
+    clusters = home / "config" / "clusters"
+    clusters.mkdir(parents=True)
+    (clusters / "here.yaml").write_text("type: local\n")
     process.start()
     yield process
     process.stop()
@@ -57,8 +60,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 def install(process: ServerProcess, name: str, script: str, more: str = "") -> None:
     """Install a workflow for a server."""
     folder = write_workflow(process.home / "from" / name, script, more)
-    done = process.towline("workflow", "add", str(folder))
-    assert done.returncode == 0, done.stderr
+    Catalog(process.home / "state" / "workflows").add(FromPath(folder), name)
 
 
 @pytest.fixture
