@@ -10,11 +10,12 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from towline.errors import DefinitionError, WorkflowExists, WorkflowNotFound
-from towline.workflows import Catalog, FromPath, Source, from_folder, read_source
+from towline.workflows import Catalog, FromPath, Installed, Source, from_folder, read_source
 
 from .conftest import WorkflowFolder
 
@@ -132,9 +133,19 @@ def test_of_many_who_add_at_once_one_wins(workflow_folder: WorkflowFolder):
     assert Catalog().versions("hello") == [1]
 
 
-def test_of_many_who_update_at_once_each_change_is_one_version(workflow_folder: WorkflowFolder):
+def test_of_many_who_update_at_once_each_change_is_one_version(
+    workflow_folder: WorkflowFolder, monkeypatch: pytest.MonkeyPatch
+):
+    """Between the look at the newest version and the new one nobody else comes in."""
     folder = workflow_folder()
     Catalog().add(FromPath(folder))
+    publish = Catalog._publish
+
+    def slowly(self: Catalog, *arguments: Any) -> Installed:
+        time.sleep(0.05)  # gives the others the chance to come in
+        return publish(self, *arguments)
+
+    monkeypatch.setattr(Catalog, "_publish", slowly)
     (folder / "main.py").write_text("print('other')\n")
     with ThreadPoolExecutor(8) as pool:
         versions = list(pool.map(lambda _: Catalog().update("hello").version, range(16)))
