@@ -7,6 +7,8 @@ from typing import Any
 HEAD = """\
 import os, time
 import parsl, towline
+import towline.engine.batch
+towline.engine.batch.POLL_SLOWEST = 2.0  # the testbed's schedulers are asked by nobody else
 
 def app(label, function):
     return parsl.python_app(function, executors=[label])
