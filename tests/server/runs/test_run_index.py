@@ -118,6 +118,22 @@ async def test_a_folder_is_taken_in_once_its_record_is_there(store: Store) -> No
         assert index.get(1) is not None
 
 
+async def test_what_is_no_run_is_passed_over(store: Store) -> None:
+    """Other folders and files, and a run whose record is broken, hide none."""
+    kept = ended_run()
+    broken = ended_run()
+    broken.run_json.write_text("{")
+    for name in ("007", "x", ".deleting-3", "\u0663", "9" * 30):
+        (runs_folder() / name).mkdir()
+    (runs_folder() / "8").write_text("no folder")
+    async with index_of(store) as index:
+        await until("the first look", lambda: index.complete)
+        await index.refresh()
+        assert [run.number for run in index.newest_first()] == [kept.number]
+        assert await index.find(8) is None
+        assert await index.find(10**15) is None
+
+
 async def test_nothing_is_read_of_a_living_run_that_has_written_nothing(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

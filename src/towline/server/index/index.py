@@ -113,7 +113,8 @@ class RunIndex:
     async def find(self, number: int) -> IndexedRun | None:
         """Return a run, also one that was made this moment; None when there is none."""
         if (run := self._runs.get(number)) is None and 0 < number < 1 << 63:
-            run = await self.notice(number)
+            self._apply(await self._in_thread(partial(self._scanner.notice, [number])))
+            run = self._runs.get(number)
         return run
 
     async def notice(self, number: int) -> IndexedRun | None:

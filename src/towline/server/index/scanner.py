@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -18,6 +19,7 @@ from towline.runs.view import ClusterView, RunView, fold
 from towline.server.index.entry import IndexedRun, from_view
 from towline.server.index.living import LivingRun, collect_child
 
+_NUMBER = re.compile("[1-9][0-9]{0,15}")
 SETTLED_NS = 50_000_000  # a folder's time of change is as coarse as the kernel's tick
 KEEPERS_A_SECOND = 100
 KEEPER_SECONDS = 1.0  # at least, between two looks at one keeper
@@ -200,7 +202,7 @@ class RunScanner:
     def _numbers(self) -> Iterable[tuple[int, int]]:
         try:
             with os.scandir(self._folder) as entries:
-                return [(int(e.name), e.inode()) for e in entries if e.name.isdecimal()]
+                return [(int(e.name), e.inode()) for e in entries if _NUMBER.fullmatch(e.name)]
         except FileNotFoundError:
             return []
 
