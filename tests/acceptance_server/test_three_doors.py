@@ -26,7 +26,7 @@ from towline.testbed import Testbed
 
 WORKFLOW = "multicluster_parsl_demo"
 TASKS = 20
-SECONDS = 120
+SECONDS = 240
 
 
 @dataclass
