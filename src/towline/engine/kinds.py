@@ -6,6 +6,7 @@ from towline.clusters import SUBMIT_COMMANDS, ClusterDefinition
 from towline.engine.definitions import ExecutorDefinition
 from towline.errors import DefinitionError
 
+
 def provider_kind(wanted: ExecutorDefinition, cluster: ClusterDefinition) -> str:
     """Return what the definition says, or what the cluster's type implies.
 
