@@ -49,7 +49,7 @@ setup-system:
 	@scripts/setup_system
 
 setup-system-for-tests:
-	@scripts/setup_system slurm-wlm-torque mpich
+	@scripts/setup_system slurm-wlm-torque mpich chromium fonts-dejavu-core
 
 setup-schedulers: setup-system-for-tests
 	@scripts/setup_schedulers $(BIN)/python

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -48,7 +47,7 @@ class LiveServer:
 
     def link(self) -> str:
         """Return a link that signs a browser in, once."""
-        token = self.do(lambda: self.services.access.logins.make_link(getpass.getuser()))
+        token = self.do(lambda: self.services.access.logins.make_link(scene.USER))
         return f"{self.url}/login?token={token}"
 
 
@@ -114,9 +113,12 @@ def server(home: Path) -> Iterator[LiveServer]:
         yield live
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Return a Chromium, the distribution's own."""
+    """Return a Chromium, the distribution's own.
+
+    For one module only: as long as it is there, no other event loop runs in this thread.
+    """
     api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
     if not CHROMIUM.exists():
         pytest.skip("NO BROWSER TESTS: Chromium is missing: apt-get install chromium")

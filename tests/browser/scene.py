@@ -6,6 +6,7 @@ nobody visits them. Runs are real folders with the records that a run writes.
 
 from __future__ import annotations
 
+import getpass
 import json
 import random
 import time
@@ -20,6 +21,8 @@ from towline.runs.folder import write_whole
 from towline.workflows import Catalog, FromPath
 
 NEVER = 1e18
+USER = getpass.getuser()
+"""Whose the runs are."""
 
 THUMBNAIL = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 140">
 <rect width="320" height="140" fill="#10243c"/><g fill="none" stroke="#4fa3ff" stroke-width="2">
@@ -249,11 +252,10 @@ def make_run(
     """Write a run as it would have written itself; an empty state leaves it running."""
     folder = RunFolder.create(f"/home/ada/{title}.py")
     about = json.loads(folder.run_json.read_text())
-    about |= {"title": title, "clusters": {"solver": "onprem"}}
+    about |= {"title": title, "clusters": {"solver": "onprem"}, "owner": owner or USER}
+    about |= {"host": "workspace", "cwd": "/home/ada"}
     if workflow:
         about |= {"workflow": {"name": workflow, "version": 1}, "inputs": {"case": title}}
-    if owner:
-        about |= {"owner": owner}
     write_whole(folder.run_json, json.dumps(about))
     folder.keep()
     events = folder.events
@@ -271,8 +273,11 @@ def make_run(
         block |= {"job_id": "48213", "nodes": "n01"}
         events.append("block", **block, state="queued", reason="Resources")
         events.append("block", **block, state="running")
-    events.append("progress", done=tasks, failed=0, total=tasks)
-    rows = _rows(tasks, folder.asked.created)
+    age = 190.0 if state else 33.0
+    broken = 1 if state == "failed" else 0
+    rows = [row for row in _rows(tasks, time.time() - age, broken) if row["time"] <= time.time()]
+    done = sum(row.get("state") == "done" for row in rows)
+    events.append("progress", done=done, failed=broken, total=tasks)
     folder.tasks.mkdir()
     closed = [{"time": 1e11, "closed": True}] if state else []
     (folder.tasks / "1.jsonl").write_text(
@@ -284,7 +289,7 @@ def make_run(
     work.mkdir(exist_ok=True)
     (work / "result.txt").write_text("1.0 300 0.0231\n")
     if state:
-        counts = {"done": tasks, "failed": 0, "total": tasks}
+        counts = {"done": done, "failed": broken, "total": tasks}
         events.append(
             "ended",
             state=state,
@@ -295,10 +300,22 @@ def make_run(
             tasks=counts,
             clusters=["onprem", "gcp_slurm"],
         )
+    _make_older(folder, age)
     return folder
 
 
-def _rows(tasks: int, begin: float) -> list[dict[str, Any]]:
+def _make_older(folder: RunFolder, seconds: float) -> None:
+    """Put all that is written of a run into the past, but for its end."""
+    about = json.loads(folder.run_json.read_text())
+    write_whole(folder.run_json, json.dumps({**about, "created": about["created"] - seconds}))
+    events = [json.loads(line) for line in folder.events.path.read_text().splitlines()]
+    for each in events:
+        if each["event"] != "ended":
+            each["time"] -= seconds
+    folder.events.path.write_text("".join(json.dumps(each) + "\n" for each in events))
+
+
+def _rows(tasks: int, begin: float, broken: int = 0) -> list[dict[str, Any]]:
     labels = {f"{name}_solver": name for name in ("onprem", "gcp_slurm")}
     rows: list[dict[str, Any]] = [{"executors": labels, "time": begin}]
     numbers, busy = random.Random(7), dict.fromkeys(range(8), begin + 4.0)  # noqa: S311 - a picture
@@ -313,7 +330,10 @@ def _rows(tasks: int, begin: float) -> list[dict[str, Any]]:
         rows.append({"time": begin + 1, **own, "state": "launched", **facts})
         measures = {"start": start, "seconds": seconds, "cpu": seconds * 0.9, "memory": 180_000_000}
         place = {"host": f"{cluster}-n1", "block": "0", "pool": "p", "worker": str(worker // 2)}
-        end = {"time": start + seconds, **own, "state": "done", **measures, **place}
+        state = "failed" if task >= tasks - broken else "done"
+        end = {"time": start + seconds, **own, "state": state, **measures, **place}
+        if state == "failed":
+            end |= {"error": "ValueError", "text": "mesh is not closed"}
         rows.append({**end, "pid": 7, "grew": True})
     return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import tempfile
@@ -51,6 +52,13 @@ def take(server: LiveServer, browser: Any, folder: Path, names: list[str]) -> No
             context.close()
 
 
+async def _add_user(server: LiveServer) -> None:
+    from towline.store import User, utc_now
+
+    row = User(name=scene.USER, role="admin", disabled=False, created=utc_now())
+    await server.services.access.directory.save(row)
+
+
 def main() -> None:
     """Run a populated server and take pictures of it."""
     from playwright.sync_api import sync_playwright
@@ -59,11 +67,13 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
         os.environ["TOWLINE_HOME"] = f"{home}/home"
+        scene.USER = "ada"
         scene.define_clusters()
         scene.install(Path(home) / "sources")
         scene.make_runs()
         with running(Path(home) / "server") as server, sync_playwright() as playwright:
             server.dress()
+            asyncio.run_coroutine_threadsafe(_add_user(server), server.loop).result(20)
             browser = playwright.chromium.launch(
                 executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
             )

@@ -124,6 +124,7 @@ def test_an_open_page_survives_a_restart_of_the_server(
         page.wait_for_selector(f"#run-{run.number} .state.succeeded")
         page.wait_for_selector("#link-state", state="hidden")
         assert second.url == first.url
+        page.goto("about:blank")
     gone = ("ERR_", "htmx:sse:error")
     watched.errors[:] = [e for e in watched.errors if not any(word in e for word in gone)]
 
