@@ -5,25 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import tomllib
 from packaging.markers import Marker
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from towline.environments.locks import without_secrets
 from towline.environments.uv.target import Target
 from towline.errors import EnvironmentBuildFailed
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 
 _WITH_QUERY = re.compile(r"(https?://[^\s?#'\"<>]+)\?([^\s#'\"<>]+)")
 
