@@ -20,6 +20,8 @@ WORDS = {
     r"\bAsyncIterator\b": "Iterator",
     r"\basynccontextmanager\b": "contextmanager",
     r"\b_async\b": "_sync",
+    r"\bAsyncCollection\b": "SyncCollection",
+    r"\b__aiter__\b": "__iter__",
     r"\b__aenter__\b": "__enter__",
     r"\b__aexit__\b": "__exit__",
     r"\b(httpx2\.)Async(BaseTransport)": r"\1\2",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from towline.client._async.stream import events_of
 from towline.client.core import clusters
+from towline.client.core.collections import AsyncCollection
 from towline.client.core.streams import EventStream
 from towline.client.models import CheckStepInfo, ClusterInfo
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from towline.client._async.client import AsyncClient
 
 
-class Clusters:
+class Clusters(AsyncCollection):
     """The clusters of a server: ``client.clusters["onprem"]``."""
 
     def __init__(self, client: AsyncClient) -> None:
@@ -22,6 +23,11 @@ class Clusters:
 
     def __getitem__(self, name: str) -> Cluster:
         return Cluster(self._client, name)
+
+    async def __aiter__(self) -> AsyncIterator[Cluster]:
+        """Yield the clusters that you may see, by name."""
+        for info in await self.all():
+            yield Cluster(self._client, info.name)
 
     async def all(self) -> list[ClusterInfo]:
         """Return the clusters that you may see."""

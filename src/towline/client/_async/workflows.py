@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from towline.client._async.runs import Run
 from towline.client.core import runs, workflows
+from towline.client.core.collections import AsyncCollection
 from towline.client.models import WorkflowInfo
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from towline.client._async.client import AsyncClient
 
 
-class Workflows:
+class Workflows(AsyncCollection):
     """The workflows of a server: ``client.workflows["hello"]``."""
 
     def __init__(self, client: AsyncClient) -> None:
@@ -24,6 +25,11 @@ class Workflows:
 
     def __getitem__(self, name: str) -> Workflow:
         return Workflow(self._client, name)
+
+    async def __aiter__(self) -> AsyncIterator[Workflow]:
+        """Yield the workflows that you may see, by name."""
+        for info in await self.all():
+            yield Workflow(self._client, info.name)
 
     async def all(self) -> list[WorkflowInfo]:
         """Return the workflows that you may see."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from towline.client._sync.stream import events_of
 from towline.client.core import clusters
+from towline.client.core.collections import SyncCollection
 from towline.client.core.streams import EventStream
 from towline.client.models import CheckStepInfo, ClusterInfo
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from towline.client._sync.client import Client
 
 
-class Clusters:
+class Clusters(SyncCollection):
     """The clusters of a server: ``client.clusters["onprem"]``."""
 
     def __init__(self, client: Client) -> None:
@@ -22,6 +23,11 @@ class Clusters:
 
     def __getitem__(self, name: str) -> Cluster:
         return Cluster(self._client, name)
+
+    def __iter__(self) -> Iterator[Cluster]:
+        """Yield the clusters that you may see, by name."""
+        for info in self.all():
+            yield Cluster(self._client, info.name)
 
     def all(self) -> list[ClusterInfo]:
         """Return the clusters that you may see."""

@@ -12,6 +12,7 @@ import httpx2
 
 from towline.client._sync.stream import events_of
 from towline.client.core import runs
+from towline.client.core.collections import SyncCollection
 from towline.client.core.http import DOWNLOAD_TIMEOUT, NO_ANSWER, no_answer
 from towline.client.core.saving import PartFile, target_of
 from towline.client.core.streams import Ended, EventStream, log_event, log_stream
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from towline.client._sync.client import Client
 
 
-class Runs:
+class Runs(SyncCollection):
     """The runs of a server: ``client.runs[12]``."""
 
     def __init__(self, client: Client) -> None:
@@ -29,6 +30,17 @@ class Runs:
 
     def __getitem__(self, number: int | str) -> Run:
         return Run(self._client, number)
+
+    def __iter__(self) -> Iterator[Run]:
+        """Yield the runs that you may see, the newest first, page by page."""
+        cursor: str | None = None
+        while True:
+            page = runs.page(self._client._caller, cursor)
+            found, cursor = self._client._do(page)
+            for info in found:
+                yield Run(self._client, info.number)
+            if cursor is None:
+                return
 
     def find(self, limit: int = 0, **filters: Any) -> list[RunInfo]:
         """Return the runs that you may see, the newest first.

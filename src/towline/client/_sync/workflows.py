@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from towline.client._sync.runs import Run
 from towline.client.core import runs, workflows
+from towline.client.core.collections import SyncCollection
 from towline.client.models import WorkflowInfo
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from towline.client._sync.client import Client
 
 
-class Workflows:
+class Workflows(SyncCollection):
     """The workflows of a server: ``client.workflows["hello"]``."""
 
     def __init__(self, client: Client) -> None:
@@ -24,6 +25,11 @@ class Workflows:
 
     def __getitem__(self, name: str) -> Workflow:
         return Workflow(self._client, name)
+
+    def __iter__(self) -> Iterator[Workflow]:
+        """Yield the workflows that you may see, by name."""
+        for info in self.all():
+            yield Workflow(self._client, info.name)
 
     def all(self) -> list[WorkflowInfo]:
         """Return the workflows that you may see."""

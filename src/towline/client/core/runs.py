@@ -62,6 +62,12 @@ def list_runs(caller: Caller, limit: int = 0, **filters: Any) -> Steps[list[RunI
     return (yield from caller.all(RunInfo, "/runs", filters, limit))
 
 
+def page(caller: Caller, cursor: str | None) -> Steps[tuple[list[RunInfo], str | None]]:
+    """Return a page of the runs, the newest first, and the cursor of the next page."""
+    call = Call("GET", "/runs", {"limit": 200, "cursor": cursor})
+    return (yield from caller.page(RunInfo, call))
+
+
 def get(caller: Caller, number: Number) -> Steps[RunInfo]:
     """Return a run as it is now."""
     return (yield from caller.record(RunInfo, Call("GET", path_of("runs", number))))
