@@ -10,6 +10,7 @@ export function start() {
 
   const update = () => {
     const number = chosen().length;
+    form.hidden = !document.querySelector('input[name="run"]');
     button.disabled = number === 0;
     button.textContent = number ? `Stop ${number} run${number === 1 ? "" : "s"}` : "Stop selected";
     if (all) {
