@@ -36,6 +36,8 @@ ENDED = Exit(0, 0, 0)
         (("./b/d/",), ["b/d/e.csv"]),
         (("[ab].csv", "b/[!x]*"), ["a.csv", "b/c.csv", "b/d/e.csv"]),
         (("[[]odd].txt",), ["[odd].txt"]),
+        (("[z-a].csv", "a.csv"), ["a.csv"]),
+        (("**/**/*.png",), ["b/x.png"]),
     ],
 )
 def test_patterns_name_files_as_in_a_shell(patterns: tuple[str, ...], expected: list[str]) -> None:
@@ -44,7 +46,7 @@ def test_patterns_name_files_as_in_a_shell(patterns: tuple[str, ...], expected: 
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.text(min_size=1, max_size=20))
+@given(st.text(min_size=1, max_size=20) | st.text("[]!^-*?az\\", min_size=1, max_size=8))
 def test_any_text_is_a_pattern_that_can_be_asked(pattern: str) -> None:
     unmatched(["a", "b/c"], [pattern])
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from towline.clusters import ClusterStore, define
 from towline.errors import DefinitionError, InputsWrong, RunError
 from towline.runs import Asked, RunFolder
 from towline.runs.artifacts import artifacts, is_artifact
@@ -20,6 +21,7 @@ from towline.runs.cancel import cancel
 from towline.runs.catalog import summarise
 from towline.runs.launching import check, prepare, start
 from towline.runs.state import RunState
+from towline.runs.using import runs_using
 from towline.runs.watch import wait_for_end
 from towline.workflows import Installed, from_folder
 from towline.workflows.presets import Presets
@@ -283,6 +285,15 @@ def test_a_secret_is_on_no_disk_in_no_argument_and_in_no_log(
     assert (folder.asked.inputs or {})["login"] == {"token": {"secret": True}}
 
 
+def test_variables_that_secrets_came_from_end_with_the_command_line(
+    workflow: Make, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TOWLINE_SECRET_LOGIN_TOKEN", SECRET)
+    variables = dump(ran(workflow(NAME), {"name": "x"}))["variables"]
+    assert "TOWLINE_INPUTS" in variables
+    assert SECRET not in str(variables)
+
+
 def test_the_supervisor_does_not_keep_the_secret_open(
     workflow: Make, monkeypatch: pytest.MonkeyPatch
 ):
@@ -408,3 +419,26 @@ def test_a_script_can_be_run_by_hand(workflow: Make):
 
     assert by_hand("--n=4").stdout == "{'name': 'd', 'n': 4}\n"
     assert "n must be a whole number" in by_hand("--n", "x").stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "clusters", "expected"),
+    [
+        ("executors: {one: {cluster: onprem}, two: {cluster: cloud}}\n", {}, ["cloud", "onprem"]),
+        ("executors: {one: {cluster: onprem}}\n", {"one": "cloud"}, ["cloud"]),
+        ("executors: mine.json\n", {}, ["onprem"]),
+        ("on: {cluster: onprem, walltime: 00:01:00}\n", {}, ["onprem"]),
+        ("on: {cluster: onprem, walltime: 00:01:00}\n", {"on": "cloud"}, ["cloud"]),
+    ],
+)
+def test_a_run_counts_as_using_its_clusters_from_its_launch_on(
+    home: Path, workflow: Make, text: str, clusters: dict[str, str], expected: list[str]
+) -> None:
+    """Nobody shall switch one off between the launch and the script's load()."""
+    for name in ("onprem", "cloud"):
+        ClusterStore().add(define(name, host=f"{name}.example.org"))
+    flow = workflow(text + "run: [python, main.py]\n", mine__json='{"one": {"CLUSTER": "onprem"}}')
+    folder = prepare(flow, {}, clusters=clusters).folder
+    assert {name: runs_using(name) for name in ("onprem", "cloud") if runs_using(name)} == {
+        name: [folder.number] for name in expected
+    }

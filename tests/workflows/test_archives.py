@@ -123,6 +123,16 @@ def test_a_bomb_is_stopped_while_it_is_unpacked(tmp_path: Path):
     assert "has more than 1 MiB" in refused(path, tmp_path, size=1 << 20)
 
 
+@pytest.mark.parametrize("kind", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_a_name_of_unlikely_length_is_not_read(tmp_path: Path, kind: int):
+    path = tmp_path / "a.tgz"
+    with tarfile.open(path, "w:gz", format=kind) as archive:
+        archive.addfile(tarfile.TarInfo("main.py"))
+        archive.addfile(tarfile.TarInfo("x" * (8 << 20)))
+    assert path.stat().st_size < 40_000
+    assert "a header has more than 64 KiB" in refused(path, tmp_path)
+
+
 def test_too_many_files_are_too_much(tmp_path: Path):
     path = tar(tmp_path / "a.tgz", files={f"f{n}": b"" for n in range(30)})
     assert "has more than 20 files" in refused(path, tmp_path, entries=20)

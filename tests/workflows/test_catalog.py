@@ -192,6 +192,23 @@ def test_a_folder_can_be_used_without_installing_it(workflow_folder: WorkflowFol
     assert (workflow.name, workflow.version) == ("hello", 0)
 
 
+def test_a_folder_with_a_named_pipe_is_refused_and_the_pipe_not_waited_for(
+    workflow_folder: WorkflowFolder,
+):
+    folder = workflow_folder()
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(DefinitionError, match="is neither file nor folder nor link"):
+        from_folder(folder)
+
+
+def test_a_folder_is_not_read_beyond_what_a_workflow_may_hold(workflow_folder: WorkflowFolder):
+    folder = workflow_folder()
+    with (folder / "data").open("wb") as data:
+        data.truncate(3 << 40)  # a hole: reading it would take hours
+    with pytest.raises(DefinitionError, match="has more than 1024 MiB"):
+        from_folder(folder)
+
+
 def test_a_word_means_a_folder_an_archive_or_a_repository(tmp_path: Path):
     (tmp_path / "a.tar.gz").touch()
     assert type(read_source(str(tmp_path / "a.tar.gz"))).__name__ == "FromArchive"

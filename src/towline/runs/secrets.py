@@ -12,6 +12,10 @@ from typing import Any
 VARIABLE = "TOWLINE_SECRETS_FD"
 """The number of the descriptor; what it holds is in no environment."""
 
+WRITTEN = "TOWLINE_SECRET_"
+"""Begins the variables that the command line reads secrets from. No run of a workflow gets them:
+the script and all that it starts would have them, and whoever prints an environment shows it."""
+
 _SEALS = ("F_SEAL_SHRINK", "F_SEAL_GROW", "F_SEAL_WRITE", "F_SEAL_SEAL")
 
 

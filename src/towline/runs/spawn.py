@@ -97,6 +97,8 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     inner = (VARIABLE, handing.VARIABLE)  # this process may be a run's script itself
     environment = {k: v for k, v in os.environ.items() if k not in inner}
+    if not options and folder.asked.workflow is not None:
+        environment = {k: v for k, v in environment.items() if not k.startswith(handing.WRITTEN)}
     try:
         with (
             folder.supervisor_log.open("ab") as log,

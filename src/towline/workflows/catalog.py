@@ -267,18 +267,24 @@ def from_folder(folder: Path, name: str | None = None) -> Installed:
     """Return a folder as a workflow without installing it: version 0.
 
     Raises:
-        DefinitionError: it has no ``workflow.yaml``, or that is wrong.
+        DefinitionError: it has no ``workflow.yaml``, that is wrong, or it cannot be read or run.
 
     """
     folder = folder.expanduser().absolute()
     check_folder(folder)
+    try:
+        digest = digest_of(folder)
+    except OSError as error:
+        raise DefinitionError(
+            str(error.filename or folder), f"cannot be read: {error.strerror}"
+        ) from error
     return Installed(
         name or spelt(folder.name) or "workflow",
         0,
         folder,
         Source("path", str(folder)),
         load_definition(folder),
-        digest_of(folder),
+        digest,
         time.time(),
     )
 

@@ -49,7 +49,8 @@ def unmatched(paths: Sequence[str], patterns: Sequence[str]) -> list[str]:
 
 
 def _expression(pattern: str) -> str:
-    body = pattern.removeprefix("./").rstrip("/")
+    # `**/**/` means no more than one of them, and would make the expression slow.
+    body = re.sub(r"(?:\*\*/)+", "**/", pattern.removeprefix("./").rstrip("/"))
     pieces = "".join(_translated(piece) for piece in _PIECE.findall(body))
     return f"{pieces}(?:/.*)?"
 
@@ -67,5 +68,10 @@ def _translated(piece: str) -> str:
         negated = piece[1] == "!"
         inside = piece[2 if negated else 1 : -1].replace("\\", "\\\\").replace("[", "\\[")
         inside = ("\\" + inside) if inside.startswith(("^", "]")) else inside
-        return f"[{'^/' if negated else ''}{inside}]"
+        expression = f"[{'^/' if negated else ''}{inside}]"
+        try:
+            re.compile(expression)
+        except re.error:  # `[z-a]`: names nothing but itself, as in a shell
+            return re.escape(piece)
+        return expression
     return re.escape(piece)

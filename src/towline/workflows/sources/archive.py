@@ -40,6 +40,25 @@ class _Member:
     file: IO[bytes] | None = None
 
 
+_HEADER_BYTES = 1 << 16
+_HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
+            tarfile.GNUTYPE_LONGLINK)  # fmt: skip
+
+
+class _TarInfo(tarfile.TarInfo):
+    """One entry of a tar archive; names and attributes of unlikely length are refused.
+
+    tarfile reads such a header into memory whole, and compressed it takes next to nothing.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _TarInfo:
+        info = super().frombuf(buf, encoding, errors)
+        if info.type in _HEADERS and info.size > _HEADER_BYTES:
+            raise tarfile.ReadError(f"a header has more than {_HEADER_BYTES >> 10} KiB")
+        return info
+
+
 @dataclass(frozen=True)
 class FromArchive:
     """A tar (plain, gzip, bzip2, xz) or zip archive; ``name`` is its file name to people."""
@@ -65,7 +84,9 @@ class FromArchive:
                 if zipfile.is_zipfile(self.path):
                     members = _zip_members(stack.enter_context(zipfile.ZipFile(self.path)))
                 else:
-                    members = _tar_members(stack.enter_context(tarfile.open(self.path)))
+                    members = _tar_members(
+                        stack.enter_context(tarfile.open(self.path, tarinfo=_TarInfo))
+                    )
                 _unpack(members, into, thing, self.limits)
         except _BROKEN as error:
             raise DefinitionError(

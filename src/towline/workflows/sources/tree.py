@@ -100,17 +100,29 @@ def refuse_links_out(folder: Path, thing: str) -> None:
 
 
 def digest_of(folder: Path) -> str:
-    """Return the SHA-256 of all paths, contents, links and executable bits below a folder."""
+    """Return the SHA-256 of all paths, contents, links and executable bits below a folder.
+
+    Raises:
+        DefinitionError: something in it is neither, or it is too much for a workflow.
+        OSError: it cannot be read.
+
+    """
+    limits, size = Limits(), 0
     total = hashlib.sha256()
-    for entry in entries_of(folder):
+    for count, entry in enumerate(entries_of(folder), 1):
         path = os.fsencode(os.path.relpath(entry.path, folder))
         if entry.is_symlink():
             kind, content = b"l", os.fsencode(Path(entry.path).readlink())
         elif entry.is_dir():
             kind, content = b"d", b""
-        else:
+        elif entry.is_file():
+            size += entry.stat().st_size
+            limits.check(folder.name, count, size)
             kind = b"x" if entry.stat().st_mode & _EXECUTABLE else b"f"
             content = _sha256(entry.path)
+        else:  # a named pipe would be read for ever
+            raise DefinitionError(entry.path, "is neither file nor folder nor link")
+        limits.check(folder.name, count, size)
         for part in (kind, path, content):
             total.update(len(part).to_bytes(8, "big") + part)
     return total.hexdigest()
