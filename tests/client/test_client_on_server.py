@@ -13,6 +13,7 @@ import pytest
 
 import towline
 from towline import Client
+from towline.cli._api import api
 from towline.client import AsyncClient
 from towline.client.models import ENDED
 from towline.errors import InputsWrong, NotAuthorised, RunFailed, ServerUnreachable
@@ -134,6 +135,21 @@ def test_a_wrong_key_and_a_server_that_is_not_there_are_told_apart(own: ServerPr
         Client(own.url, "tl_wrong_" + "x" * 43).me()
     with pytest.raises(ServerUnreachable):
         Client("http://localhost:1", "tl_any_" + "x" * 43).me()
+
+
+def test_no_proxy_of_a_site_comes_between_a_user_and_the_own_server(
+    own: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be given the key, readable, and could not find the server."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    with Client() as client:
+        assert client.me().via == "local"
+    with api(None) as call:
+        assert call("GET", "/me")["via"] == "local"
 
 
 def test_a_key_that_may_only_read_is_refused_with_the_scope_it_lacks(own: ServerProcess) -> None:

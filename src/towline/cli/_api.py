@@ -71,13 +71,16 @@ def _over_http(server: str | None) -> Iterator[Api]:
     import httpx2
 
     from towline.client.core.address import find_server, local_server
+    from towline.client.core.http import mounts_of
 
     # Where none was named it is this machine's own, whatever the environment says.
     address = find_server(server) if server else local_server()
     if address is None:
         raise ServerUnreachable("server", "it has just ended", "towline status; towline up")
     headers = {"Authorization": f"Bearer {address.api_key}"}
-    with httpx2.Client(base_url=address.url, headers=headers, timeout=30) as client:
+    with httpx2.Client(
+        base_url=address.url, headers=headers, timeout=30, mounts=mounts_of(address)
+    ) as client:
 
         def call(
             method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None

@@ -11,7 +11,7 @@ import httpx2
 
 from towline.client.core.address import Address
 from towline.client.core.calls import Answer, Call, NoAnswer, Pause, Reply, Steps
-from towline.client.core.http import NO_ANSWER, TIMEOUT, answer_of, no_answer, request_of
+from towline.client.core.http import NO_ANSWER, TIMEOUT, answer_of, mounts_of, no_answer, request_of
 
 Value = TypeVar("Value")
 
@@ -27,7 +27,12 @@ class SyncTransport:
 
     def __init__(self, address: Address, transport: httpx2.BaseTransport | None = None) -> None:
         self._address = address
-        self._http = httpx2.Client(transport=transport, timeout=TIMEOUT, follow_redirects=False)
+        self._http = httpx2.Client(
+            transport=transport,
+            timeout=TIMEOUT,
+            follow_redirects=False,
+            mounts=mounts_of(address),
+        )
 
     def run(self, steps: Steps[Value]) -> Value:
         """Return what an operation comes to."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
-from towline.client.core.address import Address
+from towline.client.core.address import Address, is_loopback
 from towline.client.core.calls import API, Answer, Call, NoAnswer
 from towline.client.core.streams import SILENCE
 
@@ -23,6 +24,15 @@ NEVER_SENT = (
     httpx2.ProxyError,
 )
 NO_ANSWER = (httpx2.TransportError, httpx2.DecodingError)
+
+
+def mounts_of(address: Address) -> dict[str, None]:
+    """Return ``mounts`` for a client: the way to this machine leads through no proxy.
+
+    One of the environment could not find the server here, and would read the key.
+    """
+    own = is_loopback(urlsplit(address.url).hostname or "")
+    return dict.fromkeys(("http://", "https://", "all://")) if own else {}
 
 
 def user_agent() -> str:
