@@ -10,7 +10,9 @@ import sys
 
 import pytest
 
+from towline.clusters import ClusterStore, define
 from towline.runs import RunFolder
+from towline.runs.using import runs_using
 
 from .conftest import alive, event_of, until, wait_for_event, wait_for_output
 
@@ -337,3 +339,18 @@ def test_a_run_is_not_begun_on_a_full_disk(script, tmp_path):
 
     assert done.stdout == "exit 6\n"
     assert "cannot be made: No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--executors", "mine.json"], []])
+def test_clusters_of_the_definitions_are_in_use_before_the_script_loads_them(
+    towline, script, tmp_path, arguments
+):
+    """Named by option, or beside the script as executors.json."""
+    name = arguments[1] if arguments else "executors.json"
+    (tmp_path / name).write_text('{"one": {"CLUSTER": "onprem"}, "two": {"CLUSTER": "local"}}')
+    ClusterStore().add(define("onprem", host="onprem.example.org"))
+    path = script(READY + WAIT)
+    assert towline("run", "-d", *arguments, path).returncode == 0
+    assert runs_using("onprem") == [1]
+    assert towline("run", "cancel", "1").returncode == 0
+    assert runs_using("onprem") == []

@@ -32,7 +32,7 @@ from towline.runs.spawn import start_detached, start_supervisor
 from towline.runs.state import RunState
 from towline.runs.tasks import read_tries
 from towline.runs.watch import Follower, Watcher, wait_for_end
-from towline.runs.workspace import python_for
+from towline.runs.workspace import clusters_beside, python_for
 
 HELP = """Run a Parsl script on your clusters; list, watch and stop runs.
 
@@ -97,7 +97,7 @@ def start(
     interpreter = find_python(python)
     check_script(script, interpreter, list(_verbs()))
     overrides = read_overrides(cluster or [])
-    check_executors(executors, overrides)
+    uses = check_executors(executors, overrides) | clusters_beside(script, overrides)
     if python is None:
         with output.working("environment of the workspace"):
             interpreter = python_for(script, executors) or interpreter
@@ -107,6 +107,7 @@ def start(
         python=interpreter,
         executors=executors,
         clusters=overrides,
+        uses=sorted(uses),
     )
     if detach:
         start_detached(folder)

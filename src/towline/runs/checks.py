@@ -85,10 +85,13 @@ def read_overrides(words: Sequence[str]) -> dict[str, str]:
     return overrides
 
 
-def check_executors(executors: Path | None, overrides: dict[str, str]) -> None:
+def check_executors(executors: Path | None, overrides: dict[str, str]) -> set[str]:
     """Make sure that executor definitions and the clusters they name can be read.
 
     Without a file only the clusters of ``overrides`` are looked at: the script names the rest.
+
+    Returns:
+        The clusters' names.
 
     Raises:
         DefinitionError: names file, key and the nearest that exists.
@@ -106,6 +109,7 @@ def check_executors(executors: Path | None, overrides: dict[str, str]) -> None:
         store = ClusterStore()
         for name in sorted(names - {"local"}):
             store.load(name)
+    return names
 
 
 def _compile_here(script: Path, source: bytes) -> None:

@@ -33,7 +33,8 @@ class Asked:
     ``python`` is that interpreter); ``environment`` is a file whose ``WORKSPACE`` block the
     supervisor realises first; ``on`` says that it is a batch job; ``workflow`` is name, version
     and digest; ``inputs`` has ``{"secret": true}`` for each secret; ``outputs`` are patterns below
-    ``work/``; ``again_of`` is the number of the run that it repeats.
+    ``work/``; ``again_of`` is the number of the run that it repeats. ``uses`` are the clusters that
+    its definitions name, as far as the launch could read them.
     """
 
     number: int
@@ -57,12 +58,18 @@ class Asked:
     inputs: dict[str, Any] | None = None
     outputs: list[str] = field(default_factory=list)
     again_of: int | None = None
+    uses: list[str] = field(default_factory=list)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Asked:
         """Return what ``run.json`` says; facts that a newer Towline has added are passed over."""
         known = cls.__dataclass_fields__
         return cls(**{key: value for key, value in record.items() if key in known})
+
+    @property
+    def promised(self) -> frozenset[str]:
+        """The clusters that the run is to use; its events may come to name more."""
+        return frozenset({*self.uses, *self.clusters.values()})
 
 
 class RunFolder:

@@ -89,6 +89,7 @@ def prepare(
         inputs=checked.kept(),
         outputs=list(installed.definition.outputs),
         again_of=again_of,
+        uses=list(plan.uses),
     )
     try:
         _fill(folder, installed, checked, files, plan)

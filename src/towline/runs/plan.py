@@ -34,7 +34,7 @@ _BLOCK = "WORKSPACE"
 class Plan:
     """A run before it has a folder; paths are below its working folder.
 
-    ``files`` are written there, as JSON; see `Asked` for the others.
+    ``files`` are written there, as JSON; ``uses`` are all clusters; see `Asked` for the others.
     """
 
     script: str
@@ -46,6 +46,7 @@ class Plan:
     on: dict[str, Any] | None = None
     batch: BatchRequest | None = None
     files: dict[str, Any] = field(default_factory=dict)
+    uses: tuple[str, ...] = ()
 
 
 def plan_of(installed: Installed, checked: CheckedInputs, clusters: dict[str, str]) -> Plan:
@@ -75,12 +76,12 @@ def plan_of(installed: Installed, checked: CheckedInputs, clusters: dict[str, st
     elif isinstance(definition.executors, str):
         executors = definition.executors
     chosen = {**chosen_clusters(definition, checked.values), **clusters}
-    has_block = _check_executors(installed.folder, executors, written, chosen)
+    uses, has_block = _check_executors(installed.folder, executors, written, chosen)
     environment = executors if has_block else None
     if definition.environment is not None:
         environment = WORKSPACE
         files[WORKSPACE] = {_BLOCK: definition.environment, "none": {"cluster": LOCAL}}
-    return Plan(script, argv, command, executors, chosen, environment, files=files)
+    return Plan(script, argv, command, executors, chosen, environment, files=files, uses=uses)
 
 
 def _check_executors(
@@ -88,8 +89,13 @@ def _check_executors(
     file: str | None,
     written: Mapping[str, Any] | None,
     chosen: Mapping[str, str],
-) -> bool:
-    """Make sure that executors and clusters are there; return whether one is the workspace's."""
+) -> tuple[tuple[str, ...], bool]:
+    """Make sure that executors and clusters are there.
+
+    Returns:
+        The clusters' names, sorted, and whether one executor is the workspace's.
+
+    """
     names = set(chosen.values())
     block = False
     if file is not None:
@@ -100,7 +106,7 @@ def _check_executors(
         names |= {executor.cluster for executor in loaded.executors.values()}
         block = loaded.workspace is not None
     check_clusters(names)
-    return block
+    return tuple(sorted(names)), block
 
 
 def check_clusters(names: set[str]) -> None:
@@ -184,4 +190,4 @@ def _batch_plan(
     request = BatchRequest.of(on, command, definition.outputs)
     cluster = str(next(v for k, v in on.items() if k.lower() in ("cluster", "pool")))
     check_clusters({cluster})
-    return Plan(script, argv, list(COMMAND), on=on, batch=request)
+    return Plan(script, argv, list(COMMAND), on=on, batch=request, uses=(cluster,))

@@ -28,7 +28,7 @@ class LiveRuns:
                 if final_event(folder) is not None:
                     self._over.add(folder.path)
                     continue
-                clusters = {*summarise(folder).clusters, *folder.asked.clusters.values()}
+                clusters = {*summarise(folder).clusters, *folder.asked.promised}
                 for cluster in sorted(clusters):
                     found[cluster].append(folder.number)
         return dict(found)

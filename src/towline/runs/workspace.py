@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,34 @@ def executors_beside(folder: Path) -> Path | None:
             if (place / name).is_file():
                 return place / name
     return None
+
+
+def clusters_beside(script: Path, overrides: Mapping[str, str]) -> set[str]:
+    """Return the clusters that the definitions beside a script name; lenient and quick.
+
+    For knowing early what a run is likely to use: the script itself reads them properly.
+
+    Args:
+        script: path of the script.
+        overrides: executor label -> cluster, in place of the definitions'.
+    """
+    file = executors_beside(script.absolute().parent)
+    try:
+        text = file.read_text(encoding="utf-8") if file is not None else "{}"
+        if file is not None and file.suffix != ".json":
+            import yaml
+
+            found = yaml.safe_load(text)
+        else:
+            found = json.loads(text)
+    except Exception:  # whatever is wrong with it, the script's own load says it better
+        return set()
+    names: set[str] = set()
+    for label, keys in found.items() if isinstance(found, dict) else ():
+        for key, value in keys.items() if isinstance(keys, dict) else ():
+            if str(key).lower() in ("cluster", "pool") and isinstance(value, str):
+                names.add(overrides.get(str(label), value))
+    return names
 
 
 def _may_have_block(file: Path) -> bool:

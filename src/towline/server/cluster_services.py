@@ -30,7 +30,7 @@ async def cluster_services(services: Services) -> AsyncIterator[None]:
             return None
         return ObjectRef("cluster", name, services.access.directory.owner_of("cluster", name))
 
-    living = LivingRuns(index.newest_first, index.folder)
+    living = LivingRuns(index.newest_first, index.folder, index.refresh)
     reconciler = ClusterReconciler(services.store, living, publish, ClusterStore())
     services.clusters = reconciler
     services.finders["cluster"] = with_owner

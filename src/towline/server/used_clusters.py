@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from towline.runs import Asked
-from towline.runs.plan import LOCAL, Plan, plan_of
+from towline.runs.plan import LOCAL, plan_of
 from towline.server.launcher import Launch
 from towline.workflows import Installed, check_inputs
 from towline.workflows.presets import Presets, with_preset
@@ -25,10 +25,7 @@ def used_clusters(launch: Launch) -> list[str]:
     inputs = with_preset(definition, launch.preset, launch.inputs, kept)
     checked = check_inputs(definition, inputs)
     plan = plan_of(launch.installed, checked, dict(launch.clusters))
-    names = set(plan.clusters.values()) | _of_executors(launch.installed, plan)
-    if plan.on is not None and (name := _cluster_in(plan.on)):
-        names.add(name)
-    return sorted(names - {LOCAL})
+    return sorted(set(plan.uses) - {LOCAL})
 
 
 def asked_besides_form(installed: Installed, asked: Asked) -> dict[str, str]:
@@ -42,16 +39,6 @@ def asked_besides_form(installed: Installed, asked: Asked) -> dict[str, str]:
         return {"on": ran_on} if ran_on != _cluster_in(resolved(definition.on, values)) else {}
     by_form = chosen_clusters(definition, values)
     return {label: name for label, name in asked.clusters.items() if by_form.get(label) != name}
-
-
-def _of_executors(installed: Installed, plan: Plan) -> set[str]:
-    if plan.executors is None:
-        return set()
-    from towline.engine.definitions import load_executors
-
-    source = plan.files.get(plan.executors, installed.folder / plan.executors)
-    loaded = load_executors(source, clusters=plan.clusters, folder=installed.folder)
-    return {executor.cluster for executor in loaded.executors.values()}
 
 
 def _cluster_in(on: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from towline.errors import RunError
@@ -24,11 +24,18 @@ class LivingRuns:
     Args:
         runs: all runs of the index.
         folder: of the runs.
+        look: makes the index look at the folder; a run may have been made a moment ago.
 
     """
 
-    def __init__(self, runs: Callable[[], Iterable[IndexedRun]], folder: Path) -> None:
+    def __init__(
+        self,
+        runs: Callable[[], Iterable[IndexedRun]],
+        folder: Path,
+        look: Callable[[], Awaitable[object]],
+    ) -> None:
         self._runs = runs
+        self._look = look
         self._folder = folder
         self._launched_with: dict[int, frozenset[str]] = {}
         self._by_cluster: dict[str, list[int]] = {}
@@ -42,6 +49,8 @@ class LivingRuns:
         """Look again, unless that was a moment ago; ``now``: whenever it was."""
         if not now and time.monotonic() - self._looked < FRESH_SECONDS:
             return
+        if now:
+            await self._look()
         self._looked = time.monotonic()
         living = [run for run in self._runs() if not run.final]
         unknown = [run.number for run in living if run.number not in self._launched_with]
@@ -63,5 +72,5 @@ class LivingRuns:
             except RunError:
                 found[number] = frozenset[str]()
             else:
-                found[number] = frozenset(asked.clusters.values())
+                found[number] = asked.promised
         return found
