@@ -82,6 +82,7 @@ def test_two_hosts_are_none() -> None:
         pytest.param({"origin": "http://localhost:8695"}, True, id="own origin"),
         pytest.param({"origin": "http://localhost:9000"}, False, id="origin of another port"),
         pytest.param({"origin": "http://evil.example.org"}, False, id="another origin"),
+        pytest.param({"origin": "http://["}, False, id="no origin at all"),
         pytest.param({}, True, id="no browser"),
     ],
 )

@@ -210,6 +210,36 @@ def test_tls_of_its_own(home: Home) -> None:
         httpx2.get(f"{up['url']}/healthz".replace("https", "http"))
 
 
+def test_a_head_without_end_does_not_fill_the_memory(home: Home) -> None:
+    """Nobody has been asked who is calling while headers come; a long body is another matter."""
+    url = home.json("up", "--port", "0")["url"]
+    host, port = "127.0.0.1", int(url.rpartition(":")[2])
+    with socket.create_connection((host, port), timeout=20) as endless:
+        endless.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: ")
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 16 << 20:
+                sent += endless.send(b"x" * 65536)
+        assert sent < 16 << 20
+    with home.client() as client:
+        for _ in range(2):  # on one connection
+            upload = client.post("/api/v1/uploads", files={"file": ("a.bin", b"x" * 3_000_000)})
+            assert upload.status_code == 201, upload.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1"])
+def test_another_address_of_this_machine(home: Home, host: str) -> None:
+    """The command line asks there, and not at 127.0.0.1, where somebody else may listen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            pytest.skip(f"this machine does not have the address {host}")
+    home.json("up", "--port", "0", "--host", host)
+    assert home.json("status")["answers"]
+
+
 def test_a_port_that_is_taken(home: Home) -> None:
     """Given on purpose it is an error; the usual one gives way to any that is free."""
     with socket.socket() as taken:

@@ -13,6 +13,9 @@ from towline.folders import state_folder
 DEFAULT_PORT = 8695
 """T-O-W-L on a telephone."""
 
+_BY_LOCALHOST = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "::")  # noqa: S104 - not bound
+"""Where one listens who is reached as localhost; 127.0.0.2 is not among them."""
+
 
 def server_folder() -> Path:
     """Return the folder of the server's own files: database, lock, log, local key, uploads."""
@@ -86,8 +89,7 @@ class Settings:
         if self.origins:
             return self.origins[0].rstrip("/")
         scheme = "https" if self.https else "http"
-        wide = self.loopback or self.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-        name = "localhost" if wide else self.host
+        name = "localhost" if self.host in _BY_LOCALHOST else self.host
         return (
             f"{scheme}://[{name}]:{self.port}" if ":" in name else f"{scheme}://{name}:{self.port}"
         )

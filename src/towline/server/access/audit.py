@@ -43,7 +43,7 @@ class Audit:
             via=caller.principal.via if caller else "nobody",
             action=action,
             kind=target.kind,
-            object=target.name[:255],
+            object=target.name.replace("\0", "")[:255],  # Postgres takes no NUL
             before=without_secrets(before),
             after=without_secrets(after),
         )

@@ -132,7 +132,10 @@ def _name_of(host: str) -> str:
 
 
 def _is_own(origin: str, host: str) -> bool:
-    return urlsplit(origin).netloc.lower() == host.lower() != ""
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower() != ""
+    except ValueError:
+        return False
 
 
 def _of_plain_text(start: Message) -> ProblemError | None:

@@ -95,6 +95,7 @@ def _run(
     import uvicorn
 
     from towline.server.app import create_app
+    from towline.server.process.short_heads import ShortHeads
 
     app = create_app(settings)
 
@@ -109,6 +110,7 @@ def _run(
     server = Server(
         uvicorn.Config(
             app,
+            http=ShortHeads,
             log_config=None,
             access_log=False,  # ours leaves query strings out
             server_header=False,
@@ -138,10 +140,11 @@ def _record(settings: Settings) -> ServerRecord:
     scheme = "https" if settings.tls_cert else "http"
     if settings.tls_cert:
         url = settings.address  # the name that the certificate has
-    elif settings.loopback or settings.host in ("0.0.0.0", "::"):  # noqa: S104
+    elif settings.host in ("127.0.0.1", "localhost", "0.0.0.0", "::"):  # noqa: S104
         url = f"{scheme}://localhost:{settings.port}"
     else:
-        url = f"{scheme}://{settings.host}:{settings.port}"
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = f"{scheme}://{host}:{settings.port}"
     return ServerRecord(
         ProcessIdentity.own(), url, settings.address, time.time(), version("towline")
     )
