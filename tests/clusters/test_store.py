@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -169,3 +171,37 @@ def test_json_is_yaml_too(store: ClusterStore) -> None:
 def test_editors_hidden_files_are_no_clusters(store: ClusterStore) -> None:
     write(store, ".#onprem", "host: h\n")
     assert store.names() == []
+
+
+def test_a_definition_that_cannot_be_replaced_is_kept_whole(
+    store: ClusterStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for a disk that is full: the kernel says so when the file is made safe."""
+    path = store.add(define("onprem", host="first"))
+    before = path.read_text()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DefinitionError, match="No space left"):
+        store.add(define("onprem", host="second"), replace=True)
+    with pytest.raises(DefinitionError, match="No space left"):
+        store.add(define("other", host="second"))
+    assert path.read_text() == before
+    assert [entry.name for entry in store.folder.iterdir()] == ["onprem.yaml"]
+
+
+def test_a_definition_that_is_a_link_is_replaced_where_it_lies(
+    store: ClusterStore, tmp_path: Path
+) -> None:
+    """Its rights stay as they were, too."""
+    kept = tmp_path / "dotfiles.yaml"
+    kept.write_text("type: local\n")
+    kept.chmod(0o640)
+    store.folder.mkdir(parents=True)
+    store.path("here").symlink_to(kept)
+    store.add(define("here", type="local", tags=["mine"]), replace=True)
+    assert store.path("here").is_symlink()
+    assert "mine" in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o640

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from towline.clusters import ClusterStore
+from towline.clusters import ClusterStore, define
 from towline.clusters.on_testbed import CONNECTIONS_PER_MINUTE
 from towline.clusters.types import cluster_types
 from towline.server.api import cluster_power
@@ -172,6 +172,45 @@ async def test_a_file_that_a_person_edits_is_seen_and_a_broken_one_is_shown_as_s
     assert shown["broken"]["definition_problem"]["thing"].endswith("broken.yaml:2")
     refused = await api.power("broken", "on", 422)
     assert "did you mean 'host'?" in refused["cause"]
+
+
+async def test_a_cluster_whose_file_was_just_written_is_known_at_once(api: Api) -> None:
+    """The command line defines clusters beside a server that runs; so does `ls` of an editor."""
+    ClusterStore().add(define("fresh", type="local"))
+    assert (await api.get("/clusters/fresh"))["type"] == "local"
+    ClusterStore().add(define("fresh2", type="local"))
+    assert (await api.power("fresh2", "on"))["desired"] == "on"
+
+
+async def test_many_who_define_clusters_at_once_all_find_theirs(api: Api) -> None:
+    """One who reads the folder for all does not hide a cluster from who has just made it."""
+    bodies = [{"name": f"c-{number}", "type": "local"} for number in range(20)]
+    await asyncio.gather(*(api.send("POST", "/clusters", body, 201) for body in bodies))
+
+
+async def test_a_change_of_a_definition_that_has_changed_meanwhile_is_refused(
+    api: Api, home: Path
+) -> None:
+    """Of two who edit what they have both read, the second learns of the first; so with files."""
+    await api.send("POST", "/clusters", {"name": "here", "type": "local"}, 201)
+    file = home / "config/clusters/here.yaml"
+
+    async def put(description: str, mark: str | None) -> httpx2.Response:
+        body = {"type": "local", "description": description}
+        headers = {} if mark is None else {"If-Match": mark}
+        return await api.client.put("/api/v1/clusters/here", json=body, headers=headers)
+
+    read = (await api.client.get("/api/v1/clusters/here")).headers["ETag"]
+    both = await asyncio.gather(put("mine", read), put("yours", read))
+    assert sorted(answer.status_code for answer in both) == [200, 412]
+    won, lost = sorted(both, key=lambda answer: answer.status_code)
+    assert lost.json()["code"] == "cluster-changed"
+    assert won.json()["description"] in file.read_text()
+    file.write_text("type: local\ndescription: by hand\n")
+    assert (await put("late", won.headers["ETag"])).status_code == 412
+    assert "by hand" in file.read_text()
+    assert (await put("whatever is there", None)).status_code == 200
+    assert (await put("anything", '"nonsense", *')).status_code == 200
 
 
 async def test_types_come_with_their_forms(api: Api) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -75,10 +77,7 @@ class ClusterStore:
         path = self.path(definition.name)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with path.open("w" if replace else "x", encoding="utf-8") as file:
-                file.write(render(definition))
-                file.flush()
-                os.fsync(file.fileno())
+            _write(path, render(definition), replace=replace)
         except FileExistsError as error:
             raise DefinitionError(
                 f"cluster {definition.name}",
@@ -131,6 +130,32 @@ def define(name: str, **values: object) -> ClusterDefinition:
         raise refused from error
     except ValueError as error:
         raise DefinitionError(f"cluster {name}", str(error)) from error
+
+
+def _write(path: Path, text: str, *, replace: bool) -> None:
+    """Write a file so that a reader, or a full disk, never leaves half of it."""
+    target = path.resolve() if replace else path  # people keep such files elsewhere, and link them
+    part = target.with_name(f".{target.name}.{os.getpid()}.{time.monotonic_ns()}")
+    try:
+        with part.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copymode(target, part)
+            part.replace(target)
+            return
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            raise
+        except OSError:  # file systems without hard links: whole all the same, but not exclusive
+            if os.path.lexists(path):
+                raise FileExistsError(path) from None
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _form_of(values: Mapping[str, object]) -> type[ClusterDefinition]:

@@ -83,6 +83,7 @@ def clusters_beside(script: Path, overrides: Mapping[str, str]) -> set[str]:
     Args:
         script: path of the script.
         overrides: executor label -> cluster, in place of the definitions'.
+
     """
     file = executors_beside(script.absolute().parent)
     try:

@@ -26,7 +26,7 @@ async def cluster_services(services: Services) -> AsyncIterator[None]:
         changes.publish("cluster", name, cluster_json(services, managed))
 
     async def with_owner(name: str) -> ObjectRef | None:
-        if reconciler.get(name) is None:
+        if await reconciler.find(name) is None:
             return None
         return ObjectRef("cluster", name, services.access.directory.owner_of("cluster", name))
 

@@ -26,16 +26,16 @@ def ref(caller: Caller, name: str) -> ObjectRef:
     return caller.ref("cluster", name)
 
 
-def find(
+async def find(
     name: str, services: Services, caller: Caller, action: Action = Action.CLUSTER_READ
 ) -> Managed:
-    """Return a cluster with which one may do something.
+    """Return a cluster with which one may do something, also one that was defined a moment ago.
 
     Raises:
         ProblemError: 404 when there is none, or one may not know of it; 403.
 
     """
-    managed: Managed | None = services.clusters.get(name)
+    managed: Managed | None = await services.clusters.find(name)
     if managed is None:
         raise not_found("cluster", name)
     caller.check(action, ref(caller, name))

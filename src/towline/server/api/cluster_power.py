@@ -79,7 +79,7 @@ async def switch_cluster(
     switched gives its machines back. The same again does no harm, and makes a try that waits for
     its time, or for a person, happen now. Off is refused while runs use the cluster.
     """
-    managed = find(name, services, caller, Action.CLUSTER_POWER)
+    managed = await find(name, services, caller, Action.CLUSTER_POWER)
     before = managed.desired
     await services.clusters.want(managed, body.desired)
     services.clusters.watch(managed)
@@ -106,7 +106,7 @@ async def check_cluster(
     body: CheckAsked | None = None,
 ) -> CheckInfo:
     """Begin to try each step of the way to a cluster; a check that is going on is not doubled."""
-    managed = find(name, services, caller, Action.CLUSTER_CHECK)
+    managed = await find(name, services, caller, Action.CLUSTER_CHECK)
     asked = body or CheckAsked()
     return check_info(services.clusters.start_check(managed, **asked.model_dump()))
 
@@ -114,7 +114,7 @@ async def check_cluster(
 @router.get("/{name}/check", rule=Rule(Action.CLUSTER_READ, of="cluster"))
 async def show_check(name: ClusterName, caller: CallerDep, services: ServicesDep) -> CheckInfo:
     """Show the last check, with its steps so far."""
-    managed = find(name, services, caller)
+    managed = await find(name, services, caller)
     if managed.check is None:
         raise _never_checked(name)
     return check_info(managed.check)
@@ -130,7 +130,7 @@ async def follow_check(
     name: ClusterName, request: Request, caller: CallerDep, services: ServicesDep
 ) -> Response:
     """Send each step of the last check (`step`), those that are over first; then `end`."""
-    managed = find(name, services, caller)
+    managed = await find(name, services, caller)
     if managed.check is None:
         raise _never_checked(name)
     last = last_event_id(request) or ""
@@ -163,7 +163,7 @@ async def answer_cluster(
 
     The answer goes to OpenSSH and is kept nowhere.
     """
-    managed = find(name, services, caller, Action.CLUSTER_INPUT)
+    managed = await find(name, services, caller, Action.CLUSTER_INPUT)
     if not services.clusters.logins.answer(name, body.id, body.answer):
         raise problem(
             409,
@@ -186,7 +186,7 @@ async def follow_cluster(
     name: ClusterName, request: Request, caller: CallerDep, services: ServicesDep
 ) -> Response:
     """Send the cluster as it is, then again at each change (`cluster`); `gone` at its end."""
-    managed = find(name, services, caller)
+    managed = await find(name, services, caller)
     return sse(request, _changes(services, managed, last_event_id(request)))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Body, Query, Response
+from fastapi import Body, Header, Query, Response
 
 from towline.clusters import ClusterMemory, ClusterStore, forget_facts
 from towline.clusters.power import PowerState
 from towline.server.access.actions import Action
+from towline.server.access.caller import Caller
 from towline.server.access.rules import Rule
 from towline.server.api._clusters import ClusterName, definition_from, find, ref
 from towline.server.cluster_views import ClusterInfo, cluster_info
@@ -17,6 +18,7 @@ from towline.server.dependencies import CallerDep, ServicesDep
 from towline.server.paging import Cursor, Limit, Page, make_cursor, read_cursor
 from towline.server.problems import problem, problems
 from towline.server.routing import Router
+from towline.server.services import Services
 
 router = Router(prefix="/clusters", tags=["clusters"])
 
@@ -25,6 +27,15 @@ Definition = Annotated[
     Body(
         description="The keys of the cluster's file; `GET /cluster-types/{key}` has their schema.",
         examples=[{"name": "onprem", "type": "slurm", "host": "login.example.org"}],
+    ),
+]
+
+IfMatch = Annotated[
+    str | None,
+    Header(
+        max_length=1000,
+        description="The `ETag` of the definition that this is a change of: 412 when it has "
+        "changed since. Without it, whatever is there is replaced.",
     ),
 ]
 
@@ -90,29 +101,65 @@ async def create_cluster(
     await in_thread(lambda: ClusterStore().add(definition), "towline-files")
     await services.access.directory.own("cluster", name, caller.name)
     await services.clusters.refresh()
-    managed = find(name, services, caller)
+    managed = await find(name, services, caller)
     info = cluster_info(services, managed)
     await services.audit.record(
         caller, Action.CLUSTER_CREATE.value, ref(caller, name), after=info.definition
     )
     response.headers["Location"] = f"/api/v1/clusters/{name}"
+    response.headers["ETag"] = managed.mark
     return info
 
 
 @router.get("/{name}", rule=Rule(Action.CLUSTER_READ, of="cluster"))
-async def show_cluster(name: ClusterName, caller: CallerDep, services: ServicesDep) -> ClusterInfo:
-    """Show a cluster. It is looked at every 30 s while somebody asks for it, else less often."""
-    managed = find(name, services, caller)
+async def show_cluster(
+    name: ClusterName, caller: CallerDep, services: ServicesDep, response: Response
+) -> ClusterInfo:
+    """Show a cluster. It is looked at every 30 s while somebody asks for it, else less often.
+
+    `ETag` is that of its definition: give it as `If-Match` when you replace that.
+    """
+    managed = await find(name, services, caller)
     services.clusters.watch(managed)
+    response.headers["ETag"] = managed.mark
     return cluster_info(services, managed)
 
 
-@router.put("/{name}", rule=Rule(Action.CLUSTER_EDIT, of="cluster"), responses=problems(422))
+@router.put("/{name}", rule=Rule(Action.CLUSTER_EDIT, of="cluster"), responses=problems(412, 422))
 async def edit_cluster(
-    name: ClusterName, body: Definition, caller: CallerDep, services: ServicesDep
+    name: ClusterName,
+    body: Definition,
+    caller: CallerDep,
+    services: ServicesDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> ClusterInfo:
-    """Replace a cluster's definition, in the file where it is; runs that live keep the old one."""
-    managed = find(name, services, caller, Action.CLUSTER_EDIT)
+    """Replace a cluster's definition, in the file where it is; runs that live keep the old one.
+
+    The file is written anew, without the comments that it had.
+    """
+    async with services.clusters.editing:
+        return await _edit(name, body, caller, services, response, if_match)
+
+
+async def _edit(
+    name: str,
+    body: dict[str, Any],
+    caller: Caller,
+    services: Services,
+    response: Response,
+    if_match: str | None,
+) -> ClusterInfo:
+    await services.clusters.refresh()
+    managed = await find(name, services, caller, Action.CLUSTER_EDIT)
+    if if_match is not None and not _matches(if_match, managed.mark):
+        raise problem(
+            412,
+            "cluster-changed",
+            thing=f"cluster {name}",
+            cause="its definition is another one by now: nothing was changed",
+            next_step="get it again, and repeat your change on it",
+        )
     before = cluster_info(services, managed).definition
     definition = await in_thread(lambda: definition_from(name, body), "towline-files")
     old = managed.definition
@@ -129,7 +176,12 @@ async def edit_cluster(
         before=before,
         after=info.definition,
     )
+    response.headers["ETag"] = managed.mark
     return info
+
+
+def _matches(if_match: str, mark: str) -> bool:
+    return any(given.strip() in ("*", mark) for given in if_match.split(","))
 
 
 @router.delete(
@@ -140,7 +192,7 @@ async def edit_cluster(
 )
 async def delete_cluster(name: ClusterName, caller: CallerDep, services: ServicesDep) -> None:
     """Forget a cluster; nothing on it is touched. Refused while runs use it, and names them."""
-    managed = find(name, services, caller, Action.CLUSTER_DELETE)
+    managed = await find(name, services, caller, Action.CLUSTER_DELETE)
     await services.clusters.refuse_if_in_use(managed, "removing it")
     definition = managed.definition
     if definition is not None and definition.elastic and managed.state is not PowerState.OFF:

@@ -72,7 +72,7 @@ async def find_resource(
 ) -> Resource2022:
     """Show one cluster by its name."""
     _refuse_key(request)
-    managed = find(name, services, caller)
+    managed = await find(name, services, caller)
     services.clusters.watch(managed)
     return _record(managed, shared=ref(caller, name).owner is None)
 
@@ -107,7 +107,7 @@ async def _switch(
     request: Request, name: str, caller: CallerDep, services: ServicesDep, desired: Desired
 ) -> Resource2022:
     _refuse_key(request)
-    managed = find(name, services, caller, Action.CLUSTER_POWER)
+    managed = await find(name, services, caller, Action.CLUSTER_POWER)
     await services.clusters.want(managed, desired)
     await services.audit.record(
         caller,

@@ -70,6 +70,9 @@ class ClusterReconciler:
         self._living = living
         self._publish = publish
         self._files = Definitions(definitions)
+        self._reading = asyncio.Lock()
+        self.editing = asyncio.Lock()
+        """Held by whoever compares a definition's file and then writes it."""
         self.clusters: dict[str, Managed] = {}
         self._wake = asyncio.Event()
         self._lanes = Lane(HEALTHY_AT_ONCE, "towline-look"), Lane(SLOW_AT_ONCE, "towline-slow")
@@ -108,6 +111,14 @@ class ClusterReconciler:
         """Return a cluster; None when there is none of this name."""
         return self.clusters.get(name)
 
+    async def find(self, name: str) -> Managed | None:
+        """Return a cluster, also one whose file somebody has just written."""
+        if name not in self.clusters:
+            there = await in_thread(partial(self._files.has, name), "towline-files")
+            if there:
+                await self.refresh()
+        return self.clusters.get(name)
+
     def watch(self, managed: Managed) -> None:
         """Note that somebody looks at a cluster; it is visited soon when it was not of late."""
         managed.watched = time.monotonic()
@@ -121,6 +132,10 @@ class ClusterReconciler:
 
     async def refresh(self) -> None:
         """Read the definitions that have changed."""
+        async with self._reading:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         changes = await in_thread(self._files.changes, "towline-files")
         for name in changes.gone:
             self.clusters.pop(name, None)

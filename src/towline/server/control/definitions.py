@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from towline.clusters import ClusterDefinition, ClusterStore
+from towline.clusters.spelling import NAME
 from towline.errors import DefinitionError
 
 
@@ -50,6 +51,14 @@ class Definitions:
         for name in found.gone:
             del self._stamps[name]
         return found
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a file for a cluster of this name."""
+        try:
+            NAME.check(name)
+        except ValueError:
+            return False
+        return self._store.path(name).is_file()
 
     def _read(self, name: str, stamp: tuple[int, ...]) -> Read:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -66,6 +67,11 @@ class Managed:
     watched: float = 0.0
     saved: float = 0.0
     dirty: bool = False
+
+    @property
+    def mark(self) -> str:
+        """The definition's entity tag: another one after each change of its file."""
+        return f'"{hashlib.sha256(repr(self.stamp).encode()).hexdigest()[:32]}"'
 
     def move(self, state: PowerState, reason: str, trouble: TowlineError | None) -> bool:
         """Go to a state; return whether anything is different now."""

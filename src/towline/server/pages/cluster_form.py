@@ -130,7 +130,7 @@ async def show_edit(
     request: Request, name: ClusterName, services: ServicesDep, caller: CallerDep
 ) -> Response:
     """Show a cluster's definition as a form."""
-    managed = find(name, services, caller, Action.CLUSTER_EDIT)
+    managed = await find(name, services, caller, Action.CLUSTER_EDIT)
     if managed.wrong is not None or managed.definition is None:
         raise managed.wrong or not_found("cluster", name)
     values = cluster_info(services, managed).definition or {}
@@ -142,7 +142,7 @@ async def save_edit(
     request: Request, name: ClusterName, services: ServicesDep, caller: CallerDep
 ) -> Response:
     """Change a cluster's definition, or show what is wrong beside what was typed."""
-    managed = find(name, services, caller, Action.CLUSTER_EDIT)
+    managed = await find(name, services, caller, Action.CLUSTER_EDIT)
     if managed.definition is None:
         raise managed.wrong or not_found("cluster", name)
     kind = managed.definition.kind
@@ -150,7 +150,7 @@ async def save_edit(
     if errors := problems_of(kind, values):
         return _form(request, kind, values, errors, name)
     try:
-        await edit_cluster(name, {**values, "type": kind.key}, caller, services)
+        await edit_cluster(name, {**values, "type": kind.key}, caller, services, Response())
     except (ProblemError, DefinitionError) as error:
         return _form(request, kind, values, _by_path(error), name)
     return RedirectResponse(f"/clusters/{name}", 303)

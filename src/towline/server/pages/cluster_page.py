@@ -103,7 +103,7 @@ async def show_cluster_page(
     request: Request, name: ClusterName, services: ServicesDep, caller: CallerDep
 ) -> Response:
     """Show a cluster."""
-    managed = find(name, services, caller)
+    managed = await find(name, services, caller)
     services.clusters.watch(managed)
     return page(
         request,
@@ -118,7 +118,7 @@ async def follow_cluster_page(
     request: Request, name: ClusterName, services: ServicesDep, caller: CallerDep
 ) -> Response:
     """Send the parts of a cluster's page as they change."""
-    managed = find(name, services, caller)
+    managed = await find(name, services, caller)
 
     def concerns(change: Change) -> bool:
         return change.kind == "cluster" and change.name == name
@@ -157,7 +157,7 @@ async def check(
 ) -> Response:
     """Begin to check the way to a cluster."""
     await check_cluster(name, caller, services, CheckAsked())
-    managed = find(name, services, caller)
+    managed = await find(name, services, caller)
     services.runs.changes.publish("cluster", name, "{}", subject=managed)
     return done(request, f"/clusters/{name}")
 
