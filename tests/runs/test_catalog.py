@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from towline.errors import LeftoversRemain, RunError, RunNotFound
 from towline.runs import RunFolder, RunState, events
 from towline.runs.catalog import block_files, newest, picture, summaries, summarise
 from towline.runs.deleting import delete
+from towline.runs.folder import runs_folder
 
 
 def ended(state="succeeded", code=0, **facts):
@@ -118,6 +120,40 @@ def test_a_deleted_run_is_gone_and_its_number_is_not_given_again():
     assert not folder.path.exists()
     with pytest.raises(RunNotFound):
         RunFolder.open(1)
+    assert RunFolder.create("a.py").number == 2
+
+
+def test_a_deletion_that_was_cut_short_is_finished_by_the_next():
+    first, second = ended(), ended()
+    first.path.rename(first.path.with_name(".deleting-1"))
+
+    delete(second)
+
+    assert sorted(path.name for path in runs_folder().iterdir()) == ["highest-number"]
+    assert RunFolder.create("a.py").number == 3
+
+
+def test_a_number_is_kept_while_its_run_is_being_deleted():
+    folder = ended()
+    folder.path.rename(folder.path.with_name(".deleting-1"))
+
+    assert RunFolder.create("a.py").number == 2
+
+
+def test_a_run_can_be_deleted_on_a_full_disk(monkeypatch):
+    """Its own files are what makes room to write down that its number is taken."""
+    folder = ended()
+    (folder.path / "large").write_text("x")
+    remember = RunFolder.remember_number
+
+    def full(number: int) -> None:
+        if [path for path in runs_folder().rglob("*") if path.is_file()]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        remember(number)
+
+    monkeypatch.setattr(RunFolder, "remember_number", full)
+    delete(folder)
+
     assert RunFolder.create("a.py").number == 2
 
 

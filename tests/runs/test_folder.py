@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import subprocess
 import sys
@@ -95,6 +96,16 @@ def test_a_home_that_cannot_be_written_is_said_in_words(monkeypatch, tmp_path):
 
     with pytest.raises(RunError, match="cannot be made: Not a directory"):
         RunFolder.create("a.py")
+
+
+def test_nothing_stays_of_a_run_whose_record_cannot_be_written(monkeypatch):
+    def full(path, text):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("towline.runs.folder.write_whole", full)
+    with pytest.raises(RunError, match="cannot be made: No space left"):
+        RunFolder.create("a.py")
+    assert list(runs_folder().iterdir()) == []
 
 
 def test_a_broken_record_is_said_in_words():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+from pathlib import Path
 
 from towline.errors import LeftoversRemain, RunError
-from towline.runs.folder import RunFolder
+from towline.runs.folder import DOOMED, RunFolder, runs_folder
 from towline.runs.liveness import final_event
+from towline.runs.locks import locked
 
 
 def delete(folder: RunFolder, *, forget_leftovers: bool = False) -> None:
@@ -33,10 +37,40 @@ def delete(folder: RunFolder, *, forget_leftovers: bool = False) -> None:
             f"towline run leftovers {folder.number} --remove",
         )
     try:
-        RunFolder.remember_number(folder.number)
-        # Out of the list first: a deletion that is cut short leaves no half of a run in it.
-        doomed = folder.path.with_name(f".deleting-{folder.path.name}")
-        folder.path.rename(doomed)
-        shutil.rmtree(doomed)
+        discard(folder)
     except OSError as error:
-        raise RunError(thing, f"cannot be deleted: {error.filename}: {error.strerror}") from error
+        where = error.filename or folder.path
+        raise RunError(thing, f"cannot be deleted: {where}: {error.strerror}") from error
+
+
+def discard(folder: RunFolder) -> None:
+    """Remove a run's folder, and what deletions that were cut short have left of others.
+
+    Raises:
+        OSError: it cannot be removed.
+
+    """
+    runs = os.open(runs_folder(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with locked(runs):
+            # Out of the list first: a deletion that is cut short leaves no half of a run in it.
+            doomed = folder.path.with_name(f"{DOOMED}{folder.number}")
+            folder.path.rename(doomed)
+            _finish(doomed)
+            for earlier in runs_folder().glob(f"{DOOMED}*"):
+                with contextlib.suppress(OSError, ValueError):
+                    _finish(earlier)
+    finally:
+        os.close(runs)
+
+
+def _finish(doomed: Path) -> None:
+    number = int(doomed.name.removeprefix(DOOMED))
+    for path in doomed.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    # Only now is there room on a full disk; until it is written, the empty folder keeps the number.
+    RunFolder.remember_number(number)
+    doomed.rmdir()

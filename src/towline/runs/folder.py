@@ -6,6 +6,7 @@ import getpass
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,9 @@ from towline.errors import RunError, RunNotFound
 from towline.runs.events import EventLog
 from towline.runs.ledger import FileLedger
 from towline.runs.process import ProcessIdentity
+
+DOOMED = ".deleting-"
+"""Begins the name of what is left of a run that is being deleted; its number follows."""
 
 VARIABLE = "TOWLINE_RUN"  # the script finds its run folder in this variable
 
@@ -125,6 +129,7 @@ class RunFolder:
             RunError: when the folder cannot be made or written (disk full, no permission).
 
         """
+        folder: RunFolder | None = None
         try:
             folder = cls._claim_number()
             start = folder.work if in_work else Path.cwd()
@@ -146,6 +151,8 @@ class RunFolder:
             folder.blocks.mkdir(mode=0o700)
             write_whole(folder.run_json, json.dumps(asdict(asked), indent=1) + "\n")
         except OSError as error:
+            if folder is not None:
+                shutil.rmtree(folder.path, ignore_errors=True)
             raise RunError(
                 f"run folder {error.filename or runs_folder()}",
                 f"it cannot be made: {error.strerror}",
@@ -216,7 +223,7 @@ class RunFolder:
     @classmethod
     def _claim_number(cls) -> RunFolder:
         runs_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-        number = max([*_numbers(), _remembered()])
+        number = max([*_numbers(), *_numbers(DOOMED), _remembered()])
         while True:
             number += 1
             path = runs_folder() / str(number)
@@ -247,9 +254,11 @@ def write_whole(path: Path, text: str) -> None:
         raise
 
 
-def _numbers() -> list[int]:
+def _numbers(before: str = "") -> list[int]:
     try:
-        return [int(entry.name) for entry in os.scandir(runs_folder()) if entry.name.isdigit()]
+        names = [entry.name for entry in os.scandir(runs_folder())]
+        ends = [name.removeprefix(before) for name in names if name.startswith(before)]
+        return [int(end) for end in ends if end.isdigit()]
     except FileNotFoundError:
         return []
 

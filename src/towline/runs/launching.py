@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from towline.errors import RunError
+from towline.runs.deleting import discard
 from towline.runs.folder import RunFolder, runs_folder, write_whole
 from towline.runs.plan import Plan, check_cluster_fields, plan_of
 from towline.runs.spawn import start_detached, start_supervisor
@@ -97,7 +97,7 @@ def prepare(
         _take_back(folder)
         if isinstance(error, OSError):
             raise RunError(
-                f"run folder {error.filename or folder.path}",
+                f"run folder {folder.path}",
                 f"it cannot be filled: {error.strerror or error}",
                 "make room there, or point TOWLINE_HOME at a folder on another disk",
             ) from error
@@ -181,8 +181,7 @@ def _preset_and(
 def _take_back(folder: RunFolder) -> None:
     """Remove the folder of a run that cannot be made; its number is not given again."""
     with contextlib.suppress(OSError):
-        RunFolder.remember_number(folder.number)
-    shutil.rmtree(folder.path, ignore_errors=True)
+        discard(folder)
 
 
 def _also_of_run(find: FindFile, number: int | None) -> FindFile:

@@ -11,7 +11,7 @@ from typing import Any
 
 from towline.errors import RunError
 from towline.runs import secrets as handing
-from towline.runs.ending import tail_of
+from towline.runs.ending import disk_is_full, tail_of
 from towline.runs.folder import VARIABLE, RunFolder
 from towline.runs.liveness import final_event
 from towline.runs.state import RunState
@@ -48,6 +48,8 @@ def is_up(folder: RunFolder, supervisor: subprocess.Popen[bytes]) -> bool:
     if folder.keeper() is None and final_event(folder) is None:
         lines = tail_of(folder.supervisor_log).split("\n")
         words = next((line for line in reversed(lines) if line.strip()), f"exit code {code}")
+        if disk_is_full(folder):
+            words = "the disk that holds the run folder is full"
         folder.events.append(
             "ended",
             state=RunState.FAILED.value,

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from towline.server.problems import problem
+from towline.server.problems import ProblemError, problem
 from towline.store import IdempotencyKey, Store, utc_now
 
 KEPT = timedelta(days=1)
@@ -26,6 +26,10 @@ class Answer:
     status: int
     body: dict[str, Any]
     repeated: bool = False
+
+
+class Undecided(ProblemError):
+    """Something was done, and nobody knows yet what comes of it: the key stays in use."""
 
 
 class Idempotency:
@@ -59,7 +63,7 @@ class Idempotency:
 
         Raises:
             ProblemError: 422 when the key was used for another request; what ``do`` raises: then
-                nothing was done, and the key may be used again.
+                nothing was done, and the key may be used again, unless it is `Undecided`.
 
         """
         async with self._turn((owner, key)):
@@ -81,6 +85,8 @@ class Idempotency:
                 return Answer(found.status, found.body, repeated=True)
             try:
                 answer = await do()
+            except Undecided:
+                raise
             except Exception:
                 await self._forget(owner, key)
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -19,9 +20,11 @@ import anyio.to_thread
 
 from towline.errors import RunError
 from towline.runs import RunFolder
+from towline.runs.deleting import discard
 from towline.runs.folder import write_whole
 from towline.runs.launching import prepare, start
-from towline.server.idempotency import Answer, Idempotency
+from towline.runs.liveness import final_event
+from towline.server.idempotency import Answer, Idempotency, Undecided
 from towline.server.index import IndexedRun, RunIndex
 from towline.server.problems import problem
 from towline.workflows import Installed
@@ -162,17 +165,30 @@ def _make_and_start(launch: Launch, key: str | None) -> RunFolder:
     )
     if key is not None:
         # Before it is started: what runs can be found again, what is not marked does not run.
-        mark = json.dumps({"owner": launch.owner, "key": key})
-        write_whole(prepared.folder.path / MARK, mark + "\n")
+        _mark(prepared.folder, launch.owner, key)
     try:
         return start(prepared)
     except RunError as error:
-        raise problem(
+        late = final_event(prepared.folder) is None  # its supervisor may come yet
+        raise (Undecided if late else problem)(
             503,
             "run-not-started",
             thing=error.thing,
             cause=error.cause,
             next_step=f"see GET /api/v1/runs/{prepared.folder.number}, and try again",
+        ) from error
+
+
+def _mark(folder: RunFolder, owner: str, key: str) -> None:
+    try:
+        write_whole(folder.path / MARK, json.dumps({"owner": owner, "key": key}) + "\n")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            discard(folder)
+        raise RunError(
+            f"run folder {folder.path}",
+            f"it cannot be filled: {error.strerror}",
+            "make room there, or point TOWLINE_HOME at a folder on another disk",
         ) from error
 
 

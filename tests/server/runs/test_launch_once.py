@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.server.runs.conftest import kill_run, until
+from towline.errors import RunError
 from towline.runs import RunFolder, RunState, runs_folder
 from towline.runs.folder import write_whole
 from towline.runs.launching import Prepared, prepare, start
 from towline.server.idempotency import Idempotency
 from towline.server.index import ChangeHub, RunIndex
 from towline.server.launcher import MARK, Launch, Launcher, without_secrets
+from towline.server.problems import ProblemError
 from towline.store import IdempotencyKey, Store, utc_now
 from towline.workflows import Catalog, FromPath, parse_definition
 from towline.workflows.files import local_file
@@ -90,6 +93,46 @@ async def test_a_run_that_was_made_but_never_started_is_no_answer(
     run = index.get(number)
     assert run is not None
     assert run.state is RunState.SUCCEEDED
+
+
+async def test_a_launch_whose_supervisor_is_late_is_not_done_twice(
+    store: Store, index: RunIndex, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine with too much to do: it was given up, and comes up after all."""
+    kept: list[Prepared] = []
+
+    def late(prepared: Prepared) -> RunFolder:
+        kept.append(prepared)
+        raise RunError("run 1", "its supervisor has not spoken for 30 s")
+
+    launcher = Launcher(index, Idempotency(store))
+    with monkeypatch.context() as patch, pytest.raises(ProblemError) as caught:
+        patch.setattr("towline.server.launcher.start", late)
+        await launcher.launch(launch, "k")
+    assert (caught.value.status, caught.value.code) == (503, "run-not-started")
+    start(kept[0])
+    answer = await launcher.launch(launch, "k")
+    assert (answer.body["number"], answer.repeated) == (kept[0].folder.number, True)
+    assert len(RunFolder.all()) == 1
+
+
+async def test_a_run_that_cannot_be_marked_is_taken_back(
+    store: Store, index: RunIndex, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full: nothing stays, and the key may be used again."""
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    launcher = Launcher(index, Idempotency(store))
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(RunError, match="it cannot be filled: No space left"),
+    ):
+        patch.setattr("towline.server.launcher.write_whole", full)
+        await launcher.launch(launch, "k")
+    assert RunFolder.all() == []
+    assert not (await launcher.launch(launch, "k")).repeated
 
 
 async def test_anothers_run_of_the_same_key_is_no_answer(
