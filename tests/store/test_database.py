@@ -12,8 +12,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable
 
@@ -65,6 +66,32 @@ async def test_a_newer_schema_is_refused_in_words(store: Store, tmp_path: Path) 
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DefinitionError, match="written by a newer Towline"):
         await Store(tmp_path / "towline.db").open()
+
+
+async def test_a_migration_that_is_cut_off_is_made_anew(
+    tmp_path: Path,
+) -> None:
+    """A server that is killed in its first second, or has no disk left, can be started again."""
+    made: list[str] = []
+
+    def cut_off(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.strip().startswith("CREATE TABLE"):
+            made.append(statement)
+            if len(made) == 5:
+                raise OSError("no space left")
+
+    event.listen(Engine, "after_cursor_execute", cut_off)
+    try:
+        with pytest.raises(OSError, match="no space left"):
+            await Store(tmp_path / "towline.db").open()
+    finally:
+        event.remove(Engine, "after_cursor_execute", cut_off)
+
+    again = Store(tmp_path / "towline.db")
+    await again.open()
+    async with again.session() as session:
+        assert (await session.scalars(select(User))).all() == []
+    await again.close()
 
 
 async def test_sqlite_writes_ahead_and_checks_foreign_keys(store: Store) -> None:

@@ -44,4 +44,8 @@ def upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
+    if connection.dialect.name == "sqlite":
+        # Python's driver begins no transaction for CREATE TABLE: a server killed halfway, or a full
+        # disk, would leave half a schema that no later start could go on from.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     command.upgrade(config, "head")
