@@ -5,8 +5,42 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
+_OF_THE_DATABASE = {
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_READONLY": "it cannot be written to",
+    "SQLITE_CANTOPEN": "it cannot be opened",
+    "SQLITE_IOERR": "the disk has failed, or is full",
+    "SQLITE_NOTADB": "it is damaged: no database",
+    "SQLITE_CORRUPT": "it is damaged",
+}
+
+
+def disk_fault(error: BaseException | None) -> str | None:
+    """Return in words what is wrong with the disk below one of these folders.
+
+    Args:
+        error: any error; those that it came from are looked at, too.
+
+    Returns:
+        None when the error has nothing to do with the disk.
+
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            return os.strerror(error.errno)
+        name = str(getattr(error, "sqlite_errorname", ""))
+        for code, words in _OF_THE_DATABASE.items():
+            if name.startswith(code):
+                return f"the database: {words}"
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _xdg(variable: str, fallback: str, inside_home: str) -> Path:

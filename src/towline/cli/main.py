@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from towline.cli._server import add_server_option
 from towline.errors import TowlineError
+from towline.folders import disk_fault
 
 NOUNS = {
     "run": "Run a script on your clusters; list, watch and stop runs.",
@@ -94,13 +95,22 @@ def main() -> None:
     try:
         app()
     except TowlineError as error:
-        if "--json" in sys.argv:
-            typer.echo(json.dumps(error.as_dict()))
-        else:
-            typer.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+        _leave(error)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except Exception as error:
+        if (words := disk_fault(error)) is None:
+            raise
+        thing = str(getattr(error, "filename", None) or "the disk")
+        _leave(TowlineError(thing, words, "df -h; or set TOWLINE_HOME to a folder elsewhere"))
+
+
+def _leave(error: TowlineError) -> NoReturn:
+    if "--json" in sys.argv:
+        typer.echo(json.dumps(error.as_dict()))
+    else:
+        typer.echo(f"error: {error}", err=True)
+    sys.exit(error.exit_code)

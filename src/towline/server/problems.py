@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from towline import errors
+from towline.folders import disk_fault
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -220,7 +221,16 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101
         return answer(request, from_http(error))
 
-    async def on_bug(request: Request, _error: Exception) -> Response:
+    async def on_bug(request: Request, error: Exception) -> Response:
+        if (fault := disk_fault(error)) is not None:
+            full = ProblemError(
+                507,
+                "disk-fault",
+                thing="the server's disk",
+                cause=fault,
+                next_step="on the server's machine: df -h, and server.log; then try again",
+            )
+            return answer(request, full)
         return answer(
             request,
             ProblemError(

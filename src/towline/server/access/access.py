@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import getpass
 import hmac
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -25,6 +26,8 @@ from towline.server.settings import Settings
 from towline.store import Store, User, utc_now
 
 _WRITE_LAST_USED_SECONDS = 30.0
+
+log = logging.getLogger("towline.server")
 
 
 class Access:
@@ -168,8 +171,13 @@ class Access:
 
     async def _flush(self) -> None:
         used, self._last_used = self._last_used, {}
-        if used:
+        if not used:
+            return
+        try:
             await self.directory.used(used)
+        except Exception as error:  # a full disk, say: worth a line, and another try later
+            log.warning("when keys were used last is not written: %s", error)
+            self._last_used = {**used, **self._last_used}
 
 
 def _not_signed_in(cause: str) -> ProblemError:

@@ -22,6 +22,7 @@ _TITLES = {
     502: "Out of reach",
     503: "Not ready",
     504: "No answer in time",
+    507: "The server's disk",
 }
 
 

@@ -97,4 +97,6 @@ def _last_words(log: Path, begins: int) -> str:
         lines = file.read()[-4000:].decode(errors="replace").splitlines()
     said = [line for line in lines if line.strip()]
     errors = [line for line in said if line.startswith("error: ")]
-    return (errors or said or ["it ended without a word"])[-1].removeprefix("error: ")
+    free = os.statvfs(log.parent).f_bavail > 0
+    silent = "it ended without a word" if free else "its disk is full"
+    return (errors or said or [silent])[-1].removeprefix("error: ")

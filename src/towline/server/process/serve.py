@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from towline.errors import DefinitionError, ServerNotStarted, TowlineError
+from towline.folders import disk_fault
 from towline.runs.process import ProcessIdentity
 from towline.server.process.lock import only_server
 from towline.server.process.record import NAME, ServerRecord
@@ -130,7 +131,9 @@ def _run(
         if isinstance(cause, TowlineError):
             raise cause from None
         raise ServerNotStarted(
-            "the server", f"it could not start: {cause or 'see its log'}", "towline status"
+            "the server",
+            f"it could not start: {disk_fault(cause) or cause or 'see its log'}",
+            "towline status",
         ) from cause
     except KeyboardInterrupt:
         pass  # uvicorn has ended everything and raises the signal again
