@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2
 import jsonschema
 import pytest
@@ -17,6 +18,7 @@ from server_fixtures import ServerInTest
 
 from towline.runs.launching import prepare
 from towline.server.uploads import Uploads, plain_name
+from towline.server.workflow_services import workflow_services
 from towline.workflows import Catalog
 
 pytestmark = pytest.mark.anyio
@@ -338,6 +340,18 @@ def test_old_uploads_are_forgotten(tmp_path: Path) -> None:
     assert not half.exists()
     with pytest.raises(ValueError, match="over a day old"):
         uploads.finder("uma")(upload.id)
+
+
+async def test_old_uploads_are_forgotten_though_nobody_sends_another(
+    server: ServerInTest,
+) -> None:
+    old = server.services.uploads.folder / "uma" / f"upload-{'0' * 32}"
+    old.mkdir(parents=True)
+    os.utime(old, (1, 1))
+    async with workflow_services(server.services):
+        with anyio.fail_after(10):
+            while old.exists():
+                await anyio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import secrets
@@ -111,4 +112,8 @@ def plain_name(name: str) -> str:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("*/*"))
+    total = 0
+    for path in folder.glob("*/*"):
+        with contextlib.suppress(FileNotFoundError):  # over a day old, and deleted this moment
+            total += path.stat().st_size
+    return total

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +14,9 @@ from towline.server.access.principal import ObjectRef
 from towline.server.services import Services
 from towline.server.uploads import Uploads
 from towline.workflows import Catalog
+
+_log = logging.getLogger(__name__)
+_FORGET_SECONDS = 3600.0
 
 
 @asynccontextmanager
@@ -26,4 +32,20 @@ async def workflow_services(services: Services) -> AsyncIterator[None]:
         return ObjectRef("workflow", name, owner_of("workflow", name)) if versions else None
 
     services.finders["workflow"] = with_owner
-    yield
+    forgetting = asyncio.create_task(_forget_old(services.uploads), name="old uploads")
+    try:
+        yield
+    finally:
+        forgetting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await forgetting
+
+
+async def _forget_old(uploads: Uploads) -> None:
+    """Delete uploads that no run has come for, also when nobody sends another one."""
+    while True:
+        try:
+            await anyio.to_thread.run_sync(uploads.forget_old)
+        except OSError as error:
+            _log.warning("old uploads: %s", error)
+        await asyncio.sleep(_FORGET_SECONDS)

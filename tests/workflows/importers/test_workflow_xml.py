@@ -292,6 +292,7 @@ def test_a_broken_form_is_told_with_its_line(tmp_path: Path) -> None:
     ("param", "part", "words"),
     [
         ("<param name='a' type='integer' min='5' max='1'/>", "min=5", "max is 1"),
+        ("<param name='a' type='integer' min='5' max='0'/>", "min=5", "max is 0"),
         ("<param name='a' type='integer' max='9' value='12'/>", "default=12", "at most 9"),
         ("<param name='a' type='integer' value='much'/>", "default='much'", "no number"),
         ("<param name='a' type='integer' step='7' value='12'/>", "step=7", "multiple"),

@@ -128,4 +128,6 @@ def _complaint(new: dict[str, Any]) -> str:
     except ValueError as error:
         return str(error)
     least, most = new.get("min"), new.get("max")
-    return f"min is {least}, max is {most}" if least and most and least > most else ""
+    if least is None or most is None or least <= most:
+        return ""
+    return f"min is {least}, max is {most}"
