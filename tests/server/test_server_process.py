@@ -260,6 +260,34 @@ def test_a_server_that_cannot_start_says_why(home: Home) -> None:
     assert "written by a newer Towline" in home.run("up", code=8)
 
 
+def test_a_server_on_another_machine_is_named_with_the_way_out(home: Home) -> None:
+    """Login nodes share a home: what runs on one cannot be seen or ended from the next."""
+    home.json("up", "--port", "0")
+    record = home.server_folder / "server.json"
+    facts = json.loads(record.read_text())
+    here = dict(facts["process"])
+    facts["process"]["host"] = "login2"  # a stand-in for the other machine
+    record.write_text(json.dumps(facts))
+    for words in (("up",), ("down",), ("server", "--port", "0")):
+        said = home.run(*words, code=8)
+        assert "it runs on login2" in said
+        assert f"rm {record}" in said
+    facts["process"] = here
+    record.write_text(json.dumps(facts))
+
+
+def test_a_server_that_has_lost_its_file_is_named_by_its_lock(home: Home) -> None:
+    """Whoever cleans the folder gets the process that is in the way, not a riddle."""
+    up = home.json("up", "--port", "0")
+    record = home.server_folder / "server.json"
+    kept = record.read_text()
+    record.unlink()
+    try:
+        assert f"pid {up['pid']} on " in home.run("up", code=8)
+    finally:
+        record.write_text(kept)
+
+
 def test_settings_in_a_file_hold_for_each_start(home: Home) -> None:
     """And a key that is misspelt is said at once."""
     file = home.folder / "config" / "server.yaml"

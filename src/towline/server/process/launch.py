@@ -12,6 +12,7 @@ from pathlib import Path
 
 from towline.errors import ServerNotStarted
 from towline.runs.process import Liveness
+from towline.server.process.lock import elsewhere
 from towline.server.process.record import ServerRecord, read_record, running_server
 
 START_SECONDS = 30.0
@@ -31,8 +32,11 @@ def up(folder: Path, options: list[str]) -> tuple[ServerRecord, bool]:
 
     Raises:
         ServerNotStarted: with the server's own last words.
+        ServerRunning: one runs on another machine that shares the folder.
 
     """
+    if (far := elsewhere(folder)) is not None:
+        raise far
     if (running := running_server(folder)) is not None:
         return running, False
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -73,7 +77,14 @@ class Ended:
 
 
 def down(folder: Path) -> Ended | None:
-    """End the server; return None when none runs. Runs go on: they are not its own."""
+    """End the server; return None when none runs. Runs go on: they are not its own.
+
+    Raises:
+        ServerRunning: it runs on another machine that shares the folder.
+
+    """
+    if (far := elsewhere(folder)) is not None:
+        raise far
     record = running_server(folder)
     if record is None or record.process.look() is not Liveness.ALIVE:
         return None
