@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -16,11 +17,11 @@ from parsl.jobs.states import JobState, JobStatus
 from towline.engine.batch_job import BatchRequest, read_on
 from towline.engine.batch_job.following import Exit, look_script, read_look
 from towline.engine.batch_job.job import BatchJob
-from towline.engine.batch_job.outputs import list_script
+from towline.engine.batch_job.outputs import list_script, put_in_place
 from towline.engine.batch_job.patterns import chosen, unmatched
 from towline.engine.batch_job.script import NOT_AGAIN, job_script, moved
 from towline.engine.batch_job.verdict import Verdict, judge
-from towline.errors import CopyFailed, DefinitionError
+from towline.errors import CopyFailed, DefinitionError, RunError
 
 ENDED = Exit(0, 0, 0)
 
@@ -184,18 +185,33 @@ def test_all_that_a_job_wrote_is_listed_and_what_was_sent_is_not(tmp_path: Path)
     os.utime(tmp_path / "work/a b", (1000, 1000))
     os.utime(tmp_path / "work/sent", (999, 999))
     (tmp_path / "work/gone").symlink_to("nowhere")
+    (tmp_path / "work/latest").symlink_to("sent")
+    (tmp_path / "work/old").symlink_to("a b")
+    os.utime(tmp_path / "work/old", (999, 999), follow_symlinks=False)
     done = subprocess.run(
         ["sh"], input=list_script(str(tmp_path), ()), capture_output=True, text=True, check=True
     )
-    assert sorted(done.stdout.splitlines()) == ["./a b", "./gone", "./moved/x"]
+    assert sorted(done.stdout.splitlines()) == ["./a b", "./gone", "./latest", "./moved/x"]
     done = subprocess.run(
         ["sh"], input=list_script(str(tmp_path), ["*"]), capture_output=True, text=True, check=True
     )
-    assert sorted(done.stdout.splitlines()) == ["./a b", "./gone", "./moved/x", "./sent"]
+    assert sorted(done.stdout.splitlines()) == [
+        *("./a b", "./gone", "./latest", "./moved/x", "./old", "./sent"),
+    ]
 
 
+@pytest.mark.parametrize(
+    ("trouble", "raised"),
+    [
+        (CopyFailed("onprem", "no room here"), CopyFailed),
+        (OSError(errno.ENOSPC, "No space left on device", "/some/file"), RunError),
+    ],
+)
 def test_outputs_that_cannot_be_brought_back_stay_on_the_cluster(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Exception,
+    raised: type[Exception],
 ) -> None:
     """Where no clean-up removes them; the cluster here is a stand-in that runs its scripts."""
 
@@ -211,7 +227,7 @@ def test_outputs_that_cannot_be_brought_back_stay_on_the_cluster(
             subprocess.run(["sh"], input=script, text=True, check=True)
 
     def full(*_: object) -> None:
-        raise CopyFailed("onprem", "no room here")
+        raise trouble
 
     monkeypatch.setattr("towline.engine.batch_job.job.bring_outputs", full)
     monkeypatch.setattr("towline.engine.batch_job.job.RETRY_SECONDS", 0)
@@ -223,7 +239,45 @@ def test_outputs_that_cannot_be_brought_back_stay_on_the_cluster(
     job.definition = SimpleNamespace(name="onprem")  # type: ignore[assignment]
     job.report = lambda event, **facts: words.append(str(facts.get("text")))
     job._patience = 60
-    with pytest.raises(CopyFailed):
+    with pytest.raises(raised):
         job._bring_back(Here())  # type: ignore[arg-type]
     assert (tmp_path / "towline-r1-0/work/result").read_text() == "42"
     assert any("they are in" in word and "towline-r1-0" in word for word in words)
+
+
+def test_the_rest_of_a_large_output_is_read_however_long_that_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The limit is for what does not appear, not for what comes; the follower is a stand-in."""
+    monkeypatch.setattr("towline.engine.batch_job.job.REST_SECONDS", 0)
+
+    class Large:
+        pieces, exit = 50, Exit(0, 50, 0)
+
+        @property
+        def complete(self) -> bool:
+            return self.pieces == 0
+
+        def look(self) -> bool:
+            self.pieces -= 1
+            return True
+
+    job = BatchJob.__new__(BatchJob)
+    job._patience = 60
+    large = Large()
+    job._rest(large, JobStatus(JobState.COMPLETED))  # type: ignore[arg-type]
+    assert large.complete
+
+
+def test_what_comes_back_stays_within_the_working_folder(tmp_path: Path) -> None:
+    """A link or a file that has the name of a folder gives way to it."""
+    for name in ("arrived/link/a", "arrived/file/deep/b", "work/c", "outside/a"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "work/link").symlink_to(tmp_path / "outside")
+    (tmp_path / "work/file").write_text("a file before")
+    came = put_in_place(tmp_path / "arrived", tmp_path / "work")
+    assert came == ("file/deep/b", "link/a")
+    assert (tmp_path / "work/link/a").read_text() == "arrived/link/a"
+    assert (tmp_path / "outside/a").read_text() == "outside/a"
+    assert (tmp_path / "work/file/deep/b").read_text() == "arrived/file/deep/b"

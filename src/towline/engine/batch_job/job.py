@@ -23,7 +23,7 @@ from towline.engine.ledger import Ledger, Report
 from towline.engine.limits import check_request
 from towline.engine.pace import Pace
 from towline.engine.site_names import default_work_folder
-from towline.errors import CopyFailed, JobEnded, ReachError, TowlineError
+from towline.errors import CopyFailed, JobEnded, ReachError, RunError, TowlineError
 from towline.ssh import Connection, quote
 
 LABEL = "job"
@@ -185,7 +185,9 @@ class BatchJob:
         ended_well = state.state is JobState.COMPLETED
         while True:
             news = self._patiently("reading the end of the job's output", follower.look)
-            late = time.monotonic() > deadline
+            if news:  # a large output takes as long as it takes
+                deadline = time.monotonic() + REST_SECONDS
+            late = not news and time.monotonic() > deadline
             if follower.complete or late:
                 break
             if not news and follower.exit is None and not ended_well:
@@ -208,6 +210,13 @@ class BatchJob:
         except TowlineError:
             self._keep_there(site)
             raise
+        except OSError as error:
+            self._keep_there(site)
+            raise RunError(
+                f"the outputs of the job on {site.name}",
+                f"{error.filename or self.work}: {error.strerror or error}",
+                "make room there, and fetch them",
+            ) from error
         self.report(
             "staged",
             cluster=site.name,

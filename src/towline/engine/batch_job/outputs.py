@@ -20,9 +20,14 @@ cd @FOLDER@ || exit 1
 cd work && find . ! -type d @NOT_OLDER@
 """
 _NOT_OLDER = (
-    '-exec sh -c \'for f; do [ ../begun -nt "$f" ] || printf "%s\\\\n" "$f"; done\' sh {} +'
+    "-exec sh -c 'for f; do"
+    ' if [ -h "$f" ]; then [ -n "$(find ../begun -prune -newer "$f")" ];'
+    ' else [ ../begun -nt "$f" ]; fi || printf "%s\\\\n" "$f"; done\' sh {} +'
 )
-"""Than the start of the program; find's own ``-newer`` misses what is written in its first tick."""
+"""Than the start of the program; find's own ``-newer`` misses what is written in its first tick.
+
+Of a link its own age counts, which only find sees.
+"""
 _MOVE = """\
 cd @FOLDER@ || exit 1
 mkdir -p outputs || exit 1
@@ -79,8 +84,11 @@ def bring_outputs(
     with tempfile.TemporaryDirectory(prefix=".outputs-", dir=to.parent) as room:
         arrived = Path(room) / "outputs"
         copied = connection.fetch_tree(f"{folder}/outputs", arrived)
-        came = _put_in_place(arrived, to)
-    return Brought(came, copied.bytes, missing, copied.skipped)
+        came = put_in_place(arrived, to)
+    skipped = [name.removeprefix("./") for name in copied.skipped]
+    # What has a newline in its name was listed as two that are not there.
+    lost = sorted({*wanted} - {*came} - {*skipped})
+    return Brought(came, copied.bytes, missing, (*skipped, *lost))
 
 
 def list_script(folder: str, patterns: Sequence[str]) -> str:
@@ -104,7 +112,7 @@ def _listed(connection: Connection, script: str) -> list[str]:
     return sorted({line.removeprefix("./") for line in lines if line})
 
 
-def _put_in_place(arrived: Path, to: Path) -> tuple[str, ...]:
+def put_in_place(arrived: Path, to: Path) -> tuple[str, ...]:
     """Move every file into the working folder; return their paths there."""
     came = []
     for path in sorted(arrived.rglob("*")):
@@ -112,9 +120,20 @@ def _put_in_place(arrived: Path, to: Path) -> tuple[str, ...]:
             continue
         name = path.relative_to(arrived)
         target = to / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_room(to, name)
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
         path.replace(target)
         came.append(str(name))
     return tuple(came)
+
+
+def _make_room(to: Path, name: Path) -> None:
+    """Make the folders that a file lies in; whatever else has the name of one gives way.
+
+    A link does, too: it may lead out of the working folder.
+    """
+    for parent in reversed([to / above for above in name.parents if above.name]):
+        if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
+            parent.unlink()
+        parent.mkdir(exist_ok=True)

@@ -29,7 +29,7 @@ from towline.clusters.switching import (
     visit,
 )
 from towline.clusters.types import Power
-from towline.errors import CapacityMissing, ClusterInUse, CommandTimedOut, TowlineError
+from towline.errors import CapacityMissing, CommandTimedOut, TowlineError
 from towline.server.control.definitions import Definitions
 from towline.server.control.lanes import Lane, in_thread
 from towline.server.control.living import LivingRuns
@@ -185,14 +185,7 @@ class ClusterReconciler:
             ClusterInUse: with the runs that ``doing`` this would break.
 
         """
-        await self._living.refresh(now=True)
-        if runs := self.runs_on(managed.name):
-            numbers = ", ".join(f"run {number}" for number in runs)
-            raise ClusterInUse(
-                f"cluster {managed.name}",
-                f"in use by {numbers}: {doing} would break what runs there",
-                "wait for them, or cancel them: towline run cancel NUMBER",
-            )
+        await self._living.refuse_if_any(managed.name, doing)
 
     def start_check(self, managed: Managed, **options: object) -> Check:
         """Begin to check the way to a cluster; return the check that is going on, if one is."""

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
-from towline.errors import RunError
+from towline.errors import ClusterInUse, RunError
 from towline.runs import RunFolder
 from towline.server.control.lanes import in_thread
 from towline.server.index import IndexedRun
@@ -63,6 +63,22 @@ class LivingRuns:
             for cluster in self._launched_with.get(run.number, frozenset()) | {*run.clusters}:
                 found[cluster].append(run.number)
         self._by_cluster = dict(found)
+
+    async def refuse_if_any(self, cluster: str, doing: str) -> None:
+        """Return when no run uses a cluster at this moment.
+
+        Raises:
+            ClusterInUse: with the runs that ``doing`` this would break.
+
+        """
+        await self.refresh(now=True)
+        if runs := self.on(cluster):
+            numbers = ", ".join(f"run {number}" for number in runs)
+            raise ClusterInUse(
+                f"cluster {cluster}",
+                f"in use by {numbers}: {doing} would break what runs there",
+                "wait for them, or cancel them: towline run cancel NUMBER",
+            )
 
     def _asked(self, numbers: list[int]) -> dict[int, frozenset[str]]:
         found = {}
