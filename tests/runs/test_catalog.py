@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -131,6 +132,20 @@ def test_a_deletion_that_was_cut_short_is_finished_by_the_next():
 
     assert sorted(path.name for path in runs_folder().iterdir()) == ["highest-number"]
     assert RunFolder.create("a.py").number == 3
+
+
+def test_of_many_who_delete_a_run_at_once_one_does_and_the_others_find_none():
+    folder = ended()
+
+    def deleted(_: int) -> str:
+        try:
+            delete(RunFolder(folder.path))
+        except RunError as error:
+            return type(error).__name__
+        return "deleted"
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(deleted, range(8))) == ["RunNotFound"] * 7 + ["deleted"]
 
 
 def test_a_number_is_kept_while_its_run_is_being_deleted():

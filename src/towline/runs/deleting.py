@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from towline.errors import LeftoversRemain, RunError
+from towline.errors import LeftoversRemain, RunError, RunNotFound
 from towline.runs.folder import DOOMED, RunFolder, runs_folder
 from towline.runs.liveness import final_event
 from towline.runs.locks import locked
@@ -21,12 +21,13 @@ def delete(folder: RunFolder, *, forget_leftovers: bool = False) -> None:
         forget_leftovers: delete even when the ledger says that something may remain on a cluster.
 
     Raises:
+        RunNotFound: when somebody else has deleted it.
         RunError: when the run has not ended, or its folder cannot be deleted.
         LeftoversRemain: when something may remain that only this ledger knows of.
 
     """
     thing = f"run {folder.number}"
-    if final_event(folder) is None:
+    if final_event(folder) is None and folder.path.is_dir():
         raise RunError(thing, "has not ended", f"towline run cancel {folder.number}")
     remaining = folder.ledger.open_entries()
     if remaining and not forget_leftovers:
@@ -47,6 +48,7 @@ def discard(folder: RunFolder) -> None:
     """Remove a run's folder, and what deletions that were cut short have left of others.
 
     Raises:
+        RunNotFound: it is not there any more.
         OSError: it cannot be removed.
 
     """
@@ -55,7 +57,11 @@ def discard(folder: RunFolder) -> None:
         with locked(runs):
             # Out of the list first: a deletion that is cut short leaves no half of a run in it.
             doomed = folder.path.with_name(f"{DOOMED}{folder.number}")
-            folder.path.rename(doomed)
+            try:
+                folder.path.rename(doomed)
+            except FileNotFoundError as error:
+                thing = f"run {folder.number}"
+                raise RunNotFound(thing, "there is no such run", "towline run list") from error
             _finish(doomed)
             for earlier in runs_folder().glob(f"{DOOMED}*"):
                 with contextlib.suppress(OSError, ValueError):

@@ -180,7 +180,7 @@ def _preset_and(
 
 def _take_back(folder: RunFolder) -> None:
     """Remove the folder of a run that cannot be made; its number is not given again."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RunError):
         discard(folder)
 
 

@@ -183,7 +183,7 @@ def _mark(folder: RunFolder, owner: str, key: str) -> None:
     try:
         write_whole(folder.path / MARK, json.dumps({"owner": owner, "key": key}) + "\n")
     except OSError as error:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, RunError):
             discard(folder)
         raise RunError(
             f"run folder {folder.path}",
