@@ -54,16 +54,62 @@ def test_a_log_grows_in_colour_and_is_searched(page: Any, server: LiveServer) ->
 
 
 def test_a_run_ends_on_its_page(page: Any, server: LiveServer) -> None:
-    """State, buttons and tiles change without a reload."""
+    """State, buttons, tiles, exit code, files and sizes change without a reload."""
     folder = scene.make_run("ends soon", state="")
     page.goto(f"{server.url}/runs/{folder.number}")
     page.wait_for_selector("#run-head .state.running")
+    page.wait_for_selector(CONNECTED, state="attached")
+    (folder.path / "work" / "late.txt").write_text("here")
+    with folder.stdout_log.open("a") as log:
+        log.write("x" * 5_000)
     folder.events.append(
         "ended", state="failed", exit_code=3, seconds=2.0, reason="it broke", leftovers=[]
     )
     page.wait_for_selector("#run-head .state.failed")
     page.wait_for_selector("#run-notes:has-text('it broke')")
+    page.wait_for_selector("#run-details:has-text('Exit code')")
+    page.wait_for_selector("#run-files a:has-text('work/late.txt')")
+    page.wait_for_selector("#log-size-stdout:has-text('5.2 kB')")
     assert page.get_by_role("button", name="Delete").is_visible()
+
+
+def test_a_run_is_deleted_under_its_open_page(page: Any, server: LiveServer) -> None:
+    """The page says so, and offers nothing that cannot be done."""
+    folder = scene.make_run("deleted elsewhere")
+    page.goto(f"{server.url}/runs/{folder.number}")
+    page.wait_for_selector(CONNECTED, state="attached")
+    answer = page.request.delete(f"{server.url}/api/v1/runs/{folder.number}")
+    assert answer.ok
+    page.wait_for_selector("#run-head:has-text('This run was deleted')")
+    assert page.get_by_role("button", name="Delete").count() == 0
+
+
+def test_a_log_in_that_ends_under_an_open_page_is_said(
+    page: Any, server: LiveServer, watched: Watched
+) -> None:
+    """A form that is sent loses nothing: one signs in, reloads, and it is sent again."""
+    with page.context.expect_page() as opened:
+        page.evaluate(f"window.open('{server.url}/runs')")
+    monitor = opened.value
+    monitor.wait_for_selector(CONNECTED, state="attached")
+    page.goto(f"{server.url}/workflows/sweep")
+    page.get_by_label("Case").fill("typed-before")
+    page.get_by_label("Time steps").fill("none")
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Execute").click()
+    page.wait_for_selector("h1:has-text('You are signed out')")
+    watched.expect("401")
+    monitor.evaluate(
+        "document.getElementById('live').dispatchEvent("
+        "new CustomEvent('htmx:sse:error', {detail: {status: 401}}))"
+    )
+    monitor.wait_for_url("**/login?next=/runs")
+    page.context.add_cookies(cookies)
+    page.reload()
+    page.wait_for_selector(".note.bad")
+    watched.expect("422")
+    assert page.get_by_label("Case").input_value() == "typed-before"
 
 
 def test_bulk_stop_names_what_it_hits(page: Any, server: LiveServer) -> None:

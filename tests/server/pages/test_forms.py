@@ -197,3 +197,13 @@ paths = st.lists(
 def test_whatever_is_sent_is_read_without_an_error(sent: list[tuple[str, Any]]) -> None:
     """Names that make no sense, clash or go deep are left out; what is read can be drawn."""
     build(SCHEMA, read(SCHEMA, sent))
+
+
+def test_labels_are_words_and_no_names_of_classes() -> None:
+    """Of a group that is a model of its own too; where several words go, it is said how."""
+    form = build(cluster_schema(type_named("slurm")))
+    labels = {each.path: each.label for each in form.children}
+    assert labels["cost_per_node_hour"] == "Cost per node hour"
+    assert labels["ssh_config"] == "SSH config"
+    tags = next(each for each in form.children if each.path == "tags")
+    assert "commas" in tags.attributes["placeholder"]

@@ -11,6 +11,7 @@ from towline.server.pages.rendering import page
 from towline.server.problems import ProblemError
 
 _TITLES = {
+    401: "You are signed out",
     403: "Not allowed",
     404: "Not here",
     405: "Not this way",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from towline.runs import RunFolder
+from towline.runs.folder import Asked
 from towline.runs.render import executor_words
 from towline.runs.tasks import TaskTry, timeline, timeline_svg
 from towline.runs.tasks.table import summarise
@@ -16,8 +17,10 @@ from towline.runs.view import RunView, fold
 from towline.server.index import IndexedRun
 from towline.server.pages.fragments import Fragment, Fragments
 from towline.server.pages.rendering import partial
+from towline.server.safe_files import FoundFile
 
 ROWS = 60
+MOST_FILES = 200
 _STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 _TITLE = re.compile(r'<text [^>]*class="title">.*?</text>')
 
@@ -48,7 +51,13 @@ class Rights:
 
 
 def draw(
-    run: IndexedRun, picture: Picture, tries: list[TaskTry], sizes: dict[str, int], rights: Rights
+    run: IndexedRun,
+    asked: Asked,
+    picture: Picture,
+    tries: list[TaskTry],
+    sizes: dict[str, int],
+    files: list[FoundFile],
+    rights: Rights,
 ) -> Fragments:
     """Return the live parts of a run's page; blocking, as the timeline of many tasks takes time."""
     view, now = picture.view, time.time()
@@ -64,8 +73,16 @@ def draw(
         ),
         "run-timeline": ("timeline", (_timeline(run, view, tries, now),)),
         "log-size": ("log_size", (sizes, run.final)),
+        **{f"log-size-{name}": ("log_bytes", (name, size)) for name, size in sizes.items()},
+        "run-details": ("details", (run, asked)),
+        "run-files": ("files", (run, files[:MOST_FILES], max(0, len(files) - MOST_FILES))),
     }
     return {name: Fragment(partial(parts, macro, *given)) for name, (macro, given) in drawn.items()}
+
+
+def draw_deleted(number: int) -> Fragments:
+    """Return what changes on the page of a run that was deleted meanwhile: nothing can be done."""
+    return {"run-head": Fragment(partial("runs/page_parts.html", "deleted", number))}
 
 
 def _timeline(run: IndexedRun, view: RunView, tries: list[TaskTry], now: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from towline.runs import RunFolder, RunState
+from towline.runs.folder import Asked
 from towline.runs.tasks import TaskTry
 from towline.server.access.actions import Action
 from towline.server.access.caller import Caller
@@ -23,7 +25,7 @@ from towline.server.index import Change, IndexedRun
 from towline.server.pages.answers import done
 from towline.server.pages.fragments import Changes, Fragments, stream
 from towline.server.pages.rendering import page
-from towline.server.pages.run_drawing import Picture, Rights, draw
+from towline.server.pages.run_drawing import Picture, Rights, draw, draw_deleted
 from towline.server.pages.run_list import may_stop
 from towline.server.pages.run_log import first_offset
 from towline.server.routing import Router
@@ -33,9 +35,10 @@ from towline.server.shown_files import is_shown
 
 router = Router(prefix="/runs/{number}", tags=["pages"], below="", include_in_schema=False)
 
-MOST_FILES = 200
 LOGS = ("stdout", "stderr")
 PAUSE = 0.5
+FILES_SECONDS = 4.0
+"""Between two listings of the files of a run that goes on; there may be thousands."""
 
 
 @router.get("", rule=Rule(Action.RUN_READ, of="run"))
@@ -49,19 +52,14 @@ async def show_run(
     fragments = await drawing.draw()
     shown = log if log in LOGS else _log_to_show(run, drawing.sizes)
     offset = await anyio.to_thread.run_sync(first_offset, folder.path / f"{shown}.log")
-    files = await anyio.to_thread.run_sync(_files, folder.path)
-    asked = await anyio.to_thread.run_sync(lambda: folder.asked)
     return page(
         request,
         "runs/page.html",
         run=run,
-        asked=asked,
         fragments=fragments,
         log=shown,
         sizes=drawing.sizes,
         offset=offset,
-        files=files[:MOST_FILES],
-        more_files=max(0, len(files) - MOST_FILES),
     )
 
 
@@ -104,6 +102,9 @@ class _Drawing:
         self._picture = Picture(folder)
         self._last: Fragments = {}
         self.sizes: dict[str, int] = {}
+        self._asked: Asked | None = None
+        self._files: list[FoundFile] = []
+        self._files_seen: tuple[bool, float] | None = None
         name = str(number)
 
         def concerns(change: Change) -> bool:
@@ -113,10 +114,10 @@ class _Drawing:
         self._waiting: asyncio.Future[None] | None = None
 
     async def draw(self) -> Fragments:
-        """Return the parts of the page as they are now; as they were, once the run is deleted."""
+        """Return the parts of the page as they are now; what they were, once the run is deleted."""
         run: IndexedRun | None = self._services.runs.index.get(self._number)
         if run is None:
-            return self._last
+            return {**self._last, **draw_deleted(self._number)}
         tries = await self._services.runs.tasks.tries(self._folder.tasks, over=run.final)
         self._last = await anyio.to_thread.run_sync(
             lambda: self._draw(run, tries), abandon_on_cancel=True
@@ -132,7 +133,16 @@ class _Drawing:
             delete=run.final and self._caller.may(Action.RUN_DELETE, target),
             again=run.workflow is not None and self._caller.may(Action.RUN_LAUNCH),
         )
-        return draw(run, self._picture, tries, self.sizes, rights)
+        if self._asked is None:
+            self._asked = self._folder.asked
+        self._look_at_files(run)
+        return draw(run, self._asked, self._picture, tries, self.sizes, self._files, rights)
+
+    def _look_at_files(self, run: IndexedRun) -> None:
+        """List the files, now and then while they change, and once the run has ended."""
+        seen = (run.final, time.monotonic() // FILES_SECONDS)
+        if self._files_seen is None or self._files_seen < seen:
+            self._files, self._files_seen = _files(self._folder.path), seen
 
     async def changed(self) -> None:
         """Wait until the run, its events or its log have changed since they were drawn."""

@@ -261,6 +261,8 @@ def _attributes(widget: str, schema: Schema, ui: Schema) -> dict[str, str]:
         low, high = (_text(schema.get(key)) for key in ("minimum", "maximum"))
         if low or high:
             found["placeholder"] = f"{low} to {high}" if low and high else _bound(low, high)
+    if widget == "words":
+        found["placeholder"] = "several: with commas between them"
     if "maxLength" in schema:
         found["maxlength"] = str(schema["maxLength"])
     if placeholder := ui.get("placeholder"):
@@ -296,6 +298,7 @@ def _label(schema: Schema, name: str) -> str:
     plain = title == name or title.replace(" ", "_").lower() == name.lower()
     if plain:
         words = re.sub(r"[_-]+", " ", name).strip()
+        words = re.sub(r"\bssh\b", "SSH", words)
         return words[:1].upper() + words[1:]
     return title
 

@@ -18,7 +18,8 @@ def resolved(schema: Schema, root: Schema) -> dict[str, Any]:
             inside: Any = root
             for step in str(found.pop("$ref")).lstrip("#/").split("/"):
                 inside = inside[step]
-            found = {**inside, **found}
+            named = {key: value for key, value in inside.items() if key != "title"}
+            found = {**named, **found}  # its title is that of a class
             continue
         choices = [c for c in found.get("anyOf", ()) if c.get("type") != "null"]
         if len(choices) != 1:

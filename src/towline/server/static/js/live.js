@@ -15,7 +15,11 @@ export function watchLink() {
     words.hidden = true;
     live.dataset.connected = "yes";
   };
-  live.addEventListener("htmx:sse:error", cut);
+  live.addEventListener("htmx:sse:error", (event) => {
+    // Signed out, or what the page shows is gone: the page itself says so, and what next.
+    if ([401, 403, 404].includes(event.detail?.status)) location.reload();
+    else cut();
+  });
   live.addEventListener("htmx:sse:before:connection", cut);
   live.addEventListener("htmx:sse:after:connection", whole);
   live.addEventListener("htmx:sse:after:message", whole);

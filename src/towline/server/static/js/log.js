@@ -1,6 +1,7 @@
 // A log as it grows: read on by offset when the page says that there is more; search; follow.
 
 const MOST_LINES = 10000; // in the page; the whole log is a download
+const MOST_LETTERS = 8e6; // lines may be long
 
 class Log {
   constructor(root) {
@@ -15,6 +16,7 @@ class Log {
     this.at = { offset: Number(root.dataset.offset), style: root.dataset.style };
     this.stream = root.dataset.stream;
     this.number = 0;
+    this.letters = 0;
     this.reading = false;
     this.again = false;
     this.hits = [];
@@ -80,10 +82,11 @@ class Log {
       chunk.className = "chunk";
       chunk.setHTMLUnsafe ? chunk.setHTMLUnsafe(part.html) : (chunk.innerHTML = part.html);
       this.lines.append(chunk);
-      this.number += chunk.childElementCount;
-      while (this.number > MOST_LINES && this.lines.childElementCount > 1) {
-        this.number -= this.lines.firstElementChild.childElementCount;
-        this.lines.firstElementChild.remove();
+      this.weigh(chunk, 1);
+      while ((this.number > MOST_LINES || this.letters > MOST_LETTERS) && this.lines.childElementCount > 1) {
+        const oldest = this.lines.firstElementChild;
+        this.weigh(oldest, -1);
+        oldest.remove();
       }
     }
     if (this.tail.innerHTML !== part.tail) this.tail.innerHTML = part.tail;
@@ -91,6 +94,11 @@ class Log {
     if (this.following) this.text.scrollTop = this.text.scrollHeight;
     if (part.html && this.search.value) this.look(false);
     return more;
+  }
+
+  weigh(chunk, sign) {
+    this.number += sign * chunk.childElementCount;
+    this.letters += sign * chunk.textContent.length;
   }
 
   look(jump) {
