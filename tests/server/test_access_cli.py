@@ -40,6 +40,8 @@ def test_accounts_and_keys_from_first_to_last(
     if with_server:
         home.run("up", "--port", "0")
     assert towline("user", "add", "bob", "--role", "viewer").exit_code == 0
+    trusted = towline("user", "add", "may", "--role", "user")
+    assert "can read its files and SSH keys" in trusted.out + trusted.err
     key = towline("key", "create", "ci", "--scope", "read", "--user", "bob", "--json").data
     assert key["key"].startswith("tl_")
     listed = towline("key", "list", "--json").data
@@ -54,7 +56,7 @@ def test_accounts_and_keys_from_first_to_last(
     if not with_server:
         home.run("up", "--port", "0")
     users = {user["name"]: user["disabled"] for user in towline("user", "list", "--json").data}
-    assert users == {"bob": True, getpass.getuser(): False}
+    assert users == {"bob": True, "may": False, getpass.getuser(): False}
 
 
 @pytest.mark.parametrize(

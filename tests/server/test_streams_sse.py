@@ -8,9 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from server_fixtures import ServerInTest
+from starlette.requests import Request as StarletteRequest
 
 from towline.server import streams
 from towline.server.streams import event, sse
+from towline.store import Grant, utc_now
 
 pytestmark = pytest.mark.anyio
 
@@ -105,9 +108,8 @@ async def test_a_client_that_leaves_ends_what_was_made_for_it() -> None:
     assert ended.is_set()
 
 
-async def test_a_busy_stream_ends_with_its_key_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is never silent long enough for a heartbeat."""
-    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.05)
+async def test_a_busy_stream_ends_with_its_key_as_well() -> None:
+    """One that is never silent long enough for a heartbeat: before its next event."""
     request = Request()
 
     async def busy() -> AsyncGenerator[bytes, None]:
@@ -122,4 +124,30 @@ async def test_a_busy_stream_ends_with_its_key_as_well(monkeypatch: pytest.Monke
         return [chunk async for chunk in stream.body_iterator]
 
     got = await asyncio.wait_for(read(), 30)
-    assert b": here\n\n" not in got
+    assert got == [b": begins\n\n"]
+
+
+async def test_who_loses_a_right_loses_the_stream_that_it_opened(server: ServerInTest) -> None:
+    """A grant that is taken back, a role that is lowered; the key itself stays valid."""
+    access = server.services.access
+    request = StarletteRequest(
+        {
+            "type": "http",
+            "headers": [(b"authorization", f"Bearer {server.keys['otto']}".encode())],
+        }
+    )
+    grant = Grant(
+        kind="run", object="1", user="otto", right="read", created=utc_now(), created_by="uma"
+    )
+    grant = await access.directory.save(grant)
+    request.scope["towline.caller"] = await access.caller(request)
+    assert await access.still_valid(request)
+    await access.directory.used({})
+    assert await access.still_valid(request)
+    await access.directory.forget([grant])
+    assert not await access.still_valid(request)
+
+    request.scope["towline.caller"] = await access.caller(request)
+    otto = access.directory.users["otto"]
+    await access.directory.change(otto, role="viewer")
+    assert not await access.still_valid(request)

@@ -51,10 +51,20 @@ def add(
     server: ServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an account. Without a password it comes in by key only: towline key create --user."""
+    """Make an account. Without a password it comes in by key only: towline key create --user.
+
+    Who may launch runs acts with the account that runs the server, and can read its files and SSH
+    keys: roles user and admin are for people you trust.
+    """
     body = {"name": name, "role": role.value, "password": _ask(name) if password else None}
     with api(server) as call:
         _show(call("POST", "/users", body), as_json)
+    if role is not RoleName.VIEWER and not as_json:
+        typer.echo(
+            f"{name}'s runs act with the account that runs the server: they can read its files and "
+            "SSH keys",
+            err=True,
+        )
 
 
 @app.command("list", epilog="Example: towline user list --json")

@@ -90,12 +90,17 @@ class Access:
         return found
 
     async def still_valid(self, request: HTTPConnection) -> bool:
-        """Return whether the one who sent this request would still be let in."""
+        """Return whether the one who sent this request would still be let in, as they were then.
+
+        Who has lost a right, or has a new one, asks anew: an open stream is not looked through
+        for what may still be seen.
+        """
         try:
-            await self.caller(request)
+            now = await self.caller(request)
         except ProblemError:
             return False
-        return True
+        before: Caller | None = request.scope.get("towline.caller")
+        return before is None or before.rights == now.rights
 
     def caller_for(self, user: User, *, scopes: frozenset[Scope], via: str) -> Caller:
         """Return a user as a caller."""

@@ -46,6 +46,11 @@ class Caller:
         return self.principal.scopes
 
     @property
+    def rights(self) -> tuple[Principal, frozenset[Granted]]:
+        """Return all that decides what they may do to objects of a known owner."""
+        return self.principal, frozenset(self._grants)
+
+    @property
     def is_admin(self) -> bool:
         """Return whether this is an administrator."""
         return self.principal.role is Role.ADMIN
