@@ -281,3 +281,20 @@ def test_what_comes_back_stays_within_the_working_folder(tmp_path: Path) -> None
     assert (tmp_path / "work/link/a").read_text() == "arrived/link/a"
     assert (tmp_path / "outside/a").read_text() == "outside/a"
     assert (tmp_path / "work/file/deep/b").read_text() == "arrived/file/deep/b"
+
+
+def test_a_program_that_fills_the_disk_does_not_take_the_room_of_its_exit_code(
+    tmp_path: Path,
+) -> None:
+    """The file is there before the program begins, as large as it will be."""
+    (tmp_path / "work").mkdir()
+    watch = "ls -i ../exit.new; wc -c <../exit.new; exit 5"
+    script = job_script(str(tmp_path), ["sh", "-c", watch], {})
+    assert subprocess.run(["sh"], input=script, text=True).returncode == 5
+    inode, _, size = (tmp_path / "stdout").read_text().split()
+    left = (tmp_path / "exit").stat()
+    assert (left.st_ino, left.st_size) == (int(inode), int(size))
+    asked = look_script(str(tmp_path), 0, 0)
+    found = read_look(subprocess.run(["sh"], input=asked.encode(), stdout=subprocess.PIPE).stdout)
+    assert found is not None
+    assert found.exit == Exit(5, (tmp_path / "stdout").stat().st_size, 0)

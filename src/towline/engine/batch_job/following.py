@@ -16,7 +16,7 @@ LOOK_SECONDS = 30.0
 
 _LOOK = Template(
     """cd $folder || exit 1
-end=$$(cat exit 2>/dev/null) || end=
+end=$$(head -n 1 exit 2>/dev/null) || end=
 begun=; [ -d begun ] && begun=begun
 out=$$(wc -c <stdout 2>/dev/null) || out=0
 err=$$(wc -c <stderr 2>/dev/null) || err=0

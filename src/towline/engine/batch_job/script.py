@@ -1,7 +1,8 @@
 """What runs on the node: short sh that runs the program once and leaves its exit code; pure.
 
 Beside the working folder ``work`` it keeps ``stdout`` and ``stderr`` (the program's own, written
-as they come), ``begun`` and, at the end, ``exit``: the exit code and the size of both outputs.
+as they come), ``begun`` and, at the end, ``exit``: the exit code and the size of both outputs, in
+its first line. Room for that is taken before the program begins, which may fill the disk.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ if ! mkdir ../begun 2>/dev/null; then
   exit @NOT_AGAIN@
 fi
 @VARIABLES@
+printf '%99s\\n' '' >../exit.new
 trap : TERM INT XCPU USR1 USR2
 ( exec @PROGRAM@ ) >../stdout 2>../stderr </dev/null
 code=$?
-echo "$code $(wc -c <../stdout) $(wc -c <../stderr)" >../exit.new && mv ../exit.new ../exit
+echo "$code $(wc -c <../stdout) $(wc -c <../stderr)" 1<>../exit.new && mv ../exit.new ../exit
 exit "$code"
 """
 

@@ -74,7 +74,7 @@ def judge(end: Exit | None, status: JobStatus, *, begun: bool) -> Verdict:
         return Verdict(WITHOUT_WORD, word or "it ended before its program was started")
     return Verdict(
         WITHOUT_WORD,
-        f"{word or 'it is gone'}; its program left no exit code: killed, or its node was lost",
+        f"{word or 'it is gone'}; its program left no exit code: killed, node lost, or disk full",
     )
 
 
