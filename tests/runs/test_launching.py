@@ -319,6 +319,24 @@ def test_the_supervisor_does_not_keep_the_secret_open(
     assert [path for path in of_script if "towline-secrets" in path] != []
 
 
+def test_a_child_of_the_script_takes_no_file_of_its_own_for_the_secrets(workflow: Make):
+    """It has the variable, but not the descriptor; its own of that number is none of ours."""
+    child = (
+        "import os, socket, towline\n"
+        "number = int(os.environ['TOWLINE_SECRETS_FD'].partition(':')[0])\n"
+        "ours, theirs = socket.socketpair()\n"
+        "os.dup2(ours.fileno(), number)\n"
+        "print(list(towline.inputs().login), os.fstat(number).st_ino > 0)\n"
+    )
+    script = (
+        "import subprocess, sys\n"
+        f"subprocess.run([sys.executable, '-c', {child!r}], check=True, timeout=30)\n"
+    )
+    folder = ran(workflow(ASKING, script), {"login": {"token": SECRET}})
+    assert summarise(folder).state is RunState.SUCCEEDED, folder.stderr_log.read_text()
+    assert folder.stdout_log.read_text() == "[] True\n"
+
+
 def test_where_there_is_no_memfd_a_pipe_carries_the_secret(
     workflow: Make, monkeypatch: pytest.MonkeyPatch
 ):

@@ -10,7 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 VARIABLE = "TOWLINE_SECRETS_FD"
-"""The number of the descriptor; what it holds is in no environment."""
+"""The number of the descriptor and the inode behind it; what it holds is in no environment.
+
+A process that the script starts has the variable, too, but mostly not the descriptor: by its
+number it may have a file or a socket of its own.
+"""
 
 WRITTEN = "TOWLINE_SECRET_"
 """Begins the variables that the command line reads secrets from. No run of a workflow gets them:
@@ -47,16 +51,21 @@ def descriptor_of(secrets: Mapping[str, Any]) -> Iterator[int | None]:
         os.close(descriptor)
 
 
+def named(descriptor: int) -> str:
+    """Return what the variable says of a descriptor."""
+    return f"{descriptor}:{os.fstat(descriptor).st_ino}"
+
+
 def inherited() -> int | None:
     """Return the descriptor that this process was given; None when it was given none."""
     text = os.environ.get(VARIABLE, "")
-    if not text.isdigit():
+    number = text.partition(":")[0]
+    if not number.isdecimal():
         return None
     try:
-        os.fstat(int(text))
-    except OSError:
+        return int(number) if named(int(number)) == text else None
+    except (OSError, OverflowError):
         return None
-    return int(text)
 
 
 def forget() -> None:

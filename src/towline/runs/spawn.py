@@ -107,7 +107,7 @@ def _start(
             handing.descriptor_of(secrets or {}) as descriptor,
         ):
             if descriptor is not None:
-                environment[handing.VARIABLE] = str(descriptor)
+                environment[handing.VARIABLE] = handing.named(descriptor)
             return subprocess.Popen(
                 [sys.executable, "-m", "towline.runs.supervisor", *options, str(folder.path)],
                 stdin=subprocess.DEVNULL,
