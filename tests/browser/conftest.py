@@ -113,11 +113,11 @@ def server(home: Path) -> Iterator[LiveServer]:
         yield live
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
     """Return a Chromium, the distribution's own.
 
-    For one module only: as long as it is there, no other event loop runs in this thread.
+    For this folder's tests only: as long as it is there, no other event loop runs in this thread.
     """
     api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
     if not CHROMIUM.exists():
