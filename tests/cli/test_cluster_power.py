@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -66,6 +69,29 @@ def test_without_waiting_one_step_is_made(towline: Towline, elastic: Testbed) ->
     assert towline("cluster", "on", "burst").exit_code == 0
     assert towline("cluster", "off", "burst").exit_code == 0
     elastic.set_power("elastic", boot_seconds=0)
+
+
+def test_ctrl_c_ends_the_waiting_and_not_the_boot(towline: Towline, elastic: Testbed) -> None:
+    """Exit code 130, no traceback; the same command goes on with it."""
+    add_elastic(towline, elastic)
+    elastic.set_power("elastic", boot_seconds=3600)
+    command = subprocess.Popen(
+        [sys.executable, "-m", "towline", "cluster", "on", "burst"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert command.stderr is not None
+        assert command.stderr.readline().startswith("burst: starting")
+        command.send_signal(signal.SIGINT)
+        err = command.communicate(timeout=30)[1]
+        assert command.returncode == 130
+        assert "Traceback" not in err
+        assert elastic.power("elastic")["state"] == "starting"
+        assert towline("cluster", "off", "burst").out == "burst: off\n"
+    finally:
+        command.kill()
+        elastic.set_power("elastic", boot_seconds=0)
 
 
 def test_an_existing_cluster_is_connected_and_disconnected(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -109,9 +110,13 @@ def print_power(
         output.print_json({"name": name, "state": state, "reason": reason, "observation": seen})
         return
     typer.echo(f"{name}: {state.replace('_', ' ')}" + (f" ({reason})" if reason else ""))
-    if observation is None or state != "on":
-        return
-    nodes = observation.nodes_by_state or {}
+    if observation is not None and state == "on":
+        typer.echo(facts_line(observation.model_dump()))
+
+
+def facts_line(observation: Mapping[str, Any]) -> str:
+    """Return what was seen of a cluster that is on, in a line: controller, scheduler, nodes."""
+    nodes = observation.get("nodes_by_state") or {}
     words = ", ".join(f"{count} {kind}" for kind, count in nodes.items())
-    facts = [observation.controller, observation.scheduler, f"nodes: {words}" if words else None]
-    typer.echo("; ".join(fact for fact in facts if fact))
+    facts = [observation.get("controller"), observation.get("scheduler")]
+    return "; ".join(str(fact) for fact in [*facts, f"nodes: {words}" if words else ""] if fact)

@@ -72,7 +72,7 @@ def up(
         list[str] | None,
         typer.Option(
             help="Boot this one; may be repeated. There are onprem and cloud (both, unless said), "
-            "slurm24 (Slurm 24.11), sge (Grid Engine), condor (HTCondor) and elastic (off at first).",
+            "slurm24 (Slurm 24.11), sge (Grid Engine), condor (HTCondor) and elastic (off).",
             show_default=False,
         ),
     ] = None,

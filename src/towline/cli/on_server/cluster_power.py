@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from towline.cli import _output as output
+from towline.cli._cluster_power import facts_line
 from towline.client import Client
 from towline.client.models import ClusterInfo
 
@@ -47,6 +48,8 @@ def switch(
         output.print_json(facts | {"observation": info.observation})
         return
     typer.echo(_words(info))
+    if info.state == "on" and info.observation:
+        typer.echo(facts_line(info.observation))
 
 
 def _words(seen: ClusterInfo) -> str:
