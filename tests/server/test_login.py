@@ -175,6 +175,17 @@ async def test_the_old_password_is_asked_for(
     assert (answer.status_code, answer.json()["code"]) == (403, "wrong-password")
 
 
+async def test_a_key_of_some_scopes_sets_no_first_password(server: ServerInTest) -> None:
+    """Whoever logs in with it could do everything that the key may not."""
+    some = await server.client(await server.key_for("uma", scopes=["admin"]))
+    answer = await some.put("/api/v1/me/password", json={"new": "a long password"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "wrong-scope")
+    assert server.services.access.directory.users["uma"].password is None
+    every = await server.client(server.keys["uma"])
+    answer = await every.put("/api/v1/me/password", json={"new": "a long password"})
+    assert answer.status_code == 204
+
+
 async def test_logging_out_ends_the_cookie(
     server: ServerInTest, nobody: httpx2.AsyncClient
 ) -> None:

@@ -6,12 +6,12 @@ from fastapi import Request
 from pydantic import BaseModel, Field
 
 from towline.server.access import passwords
-from towline.server.access.actions import Action, Role, Scope
+from towline.server.access.actions import ALL_SCOPES, Action, Role, Scope
 from towline.server.access.caller import not_found
 from towline.server.access.principal import ObjectRef
 from towline.server.access.rules import Rule
 from towline.server.dependencies import CallerDep, ServicesDep
-from towline.server.problems import problems
+from towline.server.problems import problem, problems
 from towline.server.routing import Router
 
 router = Router(prefix="/me", tags=["access"])
@@ -56,6 +56,14 @@ async def change_password(
     user = services.access.directory.users.get(caller.name)
     if user is None:
         raise not_found("user", caller.name)
+    if user.password is None and caller.scopes != ALL_SCOPES:  # no old one is asked for
+        raise problem(
+            403,
+            "wrong-scope",
+            thing="the first password",
+            cause="a key of some scopes cannot make a log-in of all",
+            next_step="use a key that has all scopes",
+        )
     address = request.client.host if request.client else ""
     await services.access.logins.change_password(user, body.old, body.new, address)
     await services.audit.record(
