@@ -127,3 +127,13 @@ async def _caller(server: ServerInTest, client: httpx2.AsyncClient) -> object:
 
     headers = [(b"authorization", client.headers["Authorization"].encode())]
     return await server.services.access.caller(Request({"type": "http", "headers": headers}))
+
+
+async def test_a_viewer_is_offered_nothing_that_is_refused(server: ServerInTest) -> None:
+    """On an empty server: no way to add, install or launch, in buttons or in words."""
+    await server.add_user("vera", "viewer")
+    viewer = await server.client(await server.key_for("vera"))
+    for path in ("/", "/runs", "/clusters", "/workflows"):
+        text = (await viewer.get(path, headers=BROWSER)).text
+        assert "/add" not in text and "Install" not in text and "Execute</button>" not in text
+    assert "appear here" in (await viewer.get("/workflows", headers=BROWSER)).text
