@@ -18,6 +18,7 @@ from towline.clusters.on_testbed import CONNECTIONS_PER_MINUTE
 from towline.clusters.types import cluster_types
 from towline.server.api import cluster_power
 from towline.server.app import create_app
+from towline.server.control.living import LivingRuns
 from towline.server.services import Services
 from towline.server.settings import Settings
 from towline.ssh import Connection
@@ -363,14 +364,17 @@ async def test_off_is_refused_while_a_run_uses_the_cluster(api: Api) -> None:
     """The answer names the run; the cluster can neither be switched off nor removed."""
     await api.send("POST", "/clusters", {"name": "here", "type": "local"}, 201)
 
-    class Living:
+    class Busy(LivingRuns):
+        def __init__(self) -> None:
+            """Stand in for a run; there is nothing to look at."""
+
         def on(self, cluster: str) -> list[int]:
             return [12] if cluster == "here" else []
 
         async def refresh(self, *, now: bool = False) -> None:
             """Nothing to look at."""
 
-    api.services.clusters._living = Living()
+    api.services.clusters._living = Busy()
     for refused in (
         await api.power("here", "off", 409),
         await api.send("DELETE", "/clusters/here", status=409),
