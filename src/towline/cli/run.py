@@ -40,7 +40,8 @@ A run has a number, a folder and a supervisor of its own: it outlives this termi
 Ctrl-C cancels it and cleans up; a second Ctrl-C leaves the clean-up to the background."""
 
 EXIT_CODES = """Exit codes: 0 succeeded, 1 the script failed, 2 wrong input, 3 a cluster cannot be \
-reached, 4 the site said no, 5 environment, 6 run lost or leftovers, 130 cancelled."""
+reached, 4 the site said no, 5 environment, 6 run lost or leftovers, \
+8 server away, 9 key refused, 124 took too long, 130 cancelled."""
 
 app = typer.Typer(
     cls=RunGroup,
