@@ -65,6 +65,8 @@ def test_on_is_a_key_although_yaml_reads_it_as_a_boolean():
             "must be one of x, not 'y'",
         ),
         (f"inputs:\n  a: {{pattern: '('}}{RUN}", "is no regular expression"),
+        (f"inputs:\n  a: {{pattern: '(?=a)b'}}{RUN}", "no look-around"),
+        (f"inputs:\n  a: {{pattern: '(a+)+', default: {'a' * 50}b}}{RUN}", "must match (a+)+"),
         (f"inputs:\n  a: {{pattern: 'a+', default: b}}{RUN}", "inputs.a.default must match a+"),
         (f"inputs:\n  a: {{type: integer, default: x}}{RUN}", "default must be a whole number"),
         (f"inputs:\n  a: {{type: integer, min: 3, max: 2}}{RUN}", "a.min is 3, but max is 2"),

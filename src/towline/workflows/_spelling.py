@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, StrictFloat, StrictInt, StrictStr
+from pydantic_core import SchemaError, SchemaValidator
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 NAME_RULE = "a workflow's name has 1-64 of a-z, 0-9, _ and -, and begins with a letter or digit"
@@ -20,11 +22,28 @@ def _input_name(name: str) -> str:
     return name
 
 
+@functools.lru_cache(maxsize=256)
+def _matcher(pattern: str) -> SchemaValidator:
+    # Not `re`: there some patterns take hours for a short text, and nothing can interrupt them.
+    return SchemaValidator({"type": "str", "pattern": f"^(?:{pattern})$"})
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Return whether a whole text matches a pattern, in time that grows with its length only."""
+    return _matcher(pattern).isinstance_python(text)
+
+
 def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
         raise ValueError(f"is no regular expression: {error}") from None
+    try:
+        _matcher(text)
+    except SchemaError:
+        raise ValueError(
+            "is no regular expression that may be used: no look-around, back-reference or \\Z"
+        ) from None
     return text
 
 

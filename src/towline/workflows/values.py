@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from towline.workflows._spelling import matches
 from towline.workflows.fields import (
     BooleanField,
     ChoiceField,
@@ -78,7 +79,7 @@ def _string(field: Any, value: Any) -> str:
     text = _text(field, value)
     if "\n" in text or "\r" in text:
         raise ValueError("must be one line")
-    if field.pattern is not None and not re.fullmatch(field.pattern, text):
+    if field.pattern is not None and not matches(field.pattern, text):
         rule = field.pattern_help or f"must match {field.pattern}"
         raise ValueError(f"{rule}, not {shown(text)}")
     return text
