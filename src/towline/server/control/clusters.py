@@ -179,12 +179,7 @@ class ClusterReconciler:
         self._publish(managed.name)
 
     async def refuse_if_in_use(self, managed: Managed, doing: str) -> None:
-        """Return when no run uses a cluster.
-
-        Raises:
-            ClusterInUse: with the runs that ``doing`` this would break.
-
-        """
+        """Raise ClusterInUse, with the runs that ``doing`` this would break, if there are any."""
         await self._living.refuse_if_any(managed.name, doing)
 
     def start_check(self, managed: Managed, **options: object) -> Check:
