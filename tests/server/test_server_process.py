@@ -21,8 +21,9 @@ import httpx2
 import pytest
 
 from towline.cli.main import main
-from towline.runs.process import start_mark
+from towline.runs.process import ProcessIdentity, start_mark
 from towline.server import Settings
+from towline.server.process.record import ServerRecord
 from towline.server.process.serve import listen
 
 
@@ -250,6 +251,19 @@ def test_a_port_that_is_taken(home: Home) -> None:
         free = listen(Settings(port=int(port), any_port=True))
         assert free.getsockname()[1] not in (0, int(port))
         free.close()
+
+
+def test_the_port_of_a_killed_server_comes_first() -> None:
+    """Pages that are still open look for it there; one that is taken by now gives way."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://localhost:{port}"
+    killed = ServerRecord(ProcessIdentity.own(), address, address, 0.0, "1")
+    with listen(Settings(port=0, any_port=True), killed) as first:
+        assert first.getsockname()[1] == port
+        with listen(Settings(port=0, any_port=True), killed) as second:
+            assert second.getsockname()[1] not in (0, port)
 
 
 def test_a_server_that_cannot_start_says_why(home: Home) -> None:

@@ -14,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from towline.errors import DefinitionError, ServerNotStarted, TowlineError
 from towline.folders import disk_fault
 from towline.runs.process import ProcessIdentity
 from towline.server.process.lock import only_server
-from towline.server.process.record import NAME, ServerRecord
+from towline.server.process.record import NAME, ServerRecord, read_record
 from towline.server.settings import Settings
 
 LOG_BYTES = 5_000_000
@@ -47,10 +48,11 @@ def serve(
     from towline.server.process.exposure import check_exposure
 
     with only_server(settings.folder):
-        (settings.folder / NAME).unlink(missing_ok=True)  # of one that was killed
+        killed = read_record(settings.folder)  # one that ends by itself leaves none
+        (settings.folder / NAME).unlink(missing_ok=True)
         if not settings.loopback:
             asyncio.run(check_exposure(settings))
-        listening = listen(settings)
+        listening = listen(settings, killed)
         settings = replace(settings, port=listening.getsockname()[1])
         _log_to(log)
         # uvicorn raises the signal again when it has ended: what is open here is still closed
@@ -63,15 +65,23 @@ def serve(
                 (settings.folder / NAME).unlink()
 
 
-def listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings, killed: ServerRecord | None = None) -> socket.socket:
     """Return the socket that the server answers on.
+
+    Args:
+        settings: where; with `any_port` another port will do when that one is taken.
+        killed: the server before, if it could not end by itself: pages that are still open look
+            for its port, which is tried first when any will do.
 
     Raises:
         DefinitionError: when the port, given on purpose, is taken, or the address is not ours.
 
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    ports = [settings.port, 0] if settings.any_port else [settings.port]
+    ports = [settings.port]
+    if settings.any_port:
+        before = urlsplit(killed.url).port if killed else None
+        ports = [*([before] if before else []), settings.port, 0]
     for port in ports:
         found = socket.socket(family, socket.SOCK_STREAM)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
