@@ -175,6 +175,15 @@ def test_a_run_that_fails_has_its_exit_code_and_its_streams(there: Shell) -> Non
     assert (done.returncode, done.stdout, done.stderr) == (1, "so far\n", "no luck\n")
 
 
+@pytest.mark.parametrize("words", ["list onprem", "gc onprem", "lock executors.json"])
+def test_environments_are_looked_after_from_here(there: Shell, words: str) -> None:
+    """Not silently on other clusters than those of the server that is named."""
+    refused = there("env", *words.split())
+    assert refused.returncode == 2
+    assert "from the machine that you type on" in refused.stderr
+    assert "--server none" in refused.stderr
+
+
 def test_a_script_is_refused_and_runs_here_when_here_is_meant(there: Shell, tmp_path) -> None:
     script = tmp_path / "mine.py"
     script.write_text("print('here')")

@@ -13,6 +13,7 @@ import typer
 from towline.cli import _output as output
 from towline.cli._env_plans import Wanted, difference_rows, lock_json, wanted_of
 from towline.cli._output import JsonOption
+from towline.cli._server import made_here
 
 if TYPE_CHECKING:
     from towline.environments.differences import Difference
@@ -40,6 +41,7 @@ Labels = Annotated[
 ]
 
 
+@made_here
 def lock(
     executors: Executors,
     label: Labels = None,
@@ -68,6 +70,7 @@ def lock(
         output.print_json(shown)
 
 
+@made_here
 def diff(
     executors: Executors,
     label: Labels = None,
@@ -108,6 +111,7 @@ def diff(
         raise typer.Exit(1)
 
 
+@made_here
 def rebuild(
     executors: Executors,
     label: Labels = None,

@@ -80,6 +80,13 @@ def only_here(why: str, next_step: str) -> Callable[[Command], Command]:
     return decorate
 
 
+made_here = only_here(
+    "environments are made and looked after from the machine that you type on",
+    "here, over your own SSH connection: --server none; or on the server's machine",
+)
+"""For commands on environments: those that runs of a server use are its own, made as they start."""
+
+
 def server_is_named() -> bool:
     """Return whether this command is to be done on a server."""
     return _named.get() not in ("", NONE)

@@ -13,6 +13,7 @@ from towline.cli import _env_locks
 from towline.cli import _output as output
 from towline.cli._env_plans import reach
 from towline.cli._output import JsonOption
+from towline.cli._server import made_here
 
 if TYPE_CHECKING:
     from towline.environments import EnvironmentRequest, Held
@@ -32,6 +33,7 @@ Root = Annotated[str | None, typer.Option(help="Folder of environments on the cl
 
 
 @app.command("list")
+@made_here
 def list_(cluster: Cluster, root: Root = None, json: JsonOption = False) -> None:
     """List the environments on a cluster, the last used first."""
     from towline.environments import list_environments
@@ -54,6 +56,7 @@ def list_(cluster: Cluster, root: Root = None, json: JsonOption = False) -> None
 
 
 @app.command()
+@made_here
 def show(
     cluster: Cluster,
     name: Annotated[str | None, typer.Argument(help="Environment; default: the last used.")] = None,
@@ -102,6 +105,7 @@ def show(
 
 
 @app.command(epilog="Example: towline env check onprem --kind existing --conda-env science")
+@made_here
 def check(
     cluster: Cluster,
     kind: Annotated[
@@ -174,6 +178,7 @@ app.command("rebuild", epilog=_env_locks.REBUILD_EXAMPLE)(_env_locks.rebuild)
 
 
 @app.command()
+@made_here
 def gc(
     cluster: Cluster,
     older_than: Annotated[
