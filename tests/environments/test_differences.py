@@ -58,7 +58,7 @@ def test_a_file_changed_by_hand_is_seen():
 
 def test_a_package_built_from_a_folder_has_no_locked_version():
     contents = Contents({"mine": "0.3"}, {})
-    assert from_lock(lock("mine @ file:///work/mine"), contents) == []
+    assert from_lock(lock("mine @ file:///home/me/mine"), contents) == []
 
 
 def test_lines_of_a_conda_lock_are_read_too():

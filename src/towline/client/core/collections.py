@@ -6,6 +6,7 @@ for 0, 1, 2, … until an `IndexError` that never comes. So both kinds say what 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, NoReturn, Protocol
 
 from towline.errors import NotThere, RunNotFound, WorkflowNotFound
@@ -18,11 +19,11 @@ class _OnServer(Protocol):
         """Ask the server for it."""
 
 
-class SyncCollection:
+class SyncCollection(ABC):
     """A collection whose answers are waited for; it has ``__getitem__`` and ``__iter__``."""
 
-    def __getitem__(self, name: Any) -> _OnServer:
-        raise NotImplementedError
+    @abstractmethod
+    def __getitem__(self, name: Any) -> _OnServer: ...
 
     def __contains__(self, thing: object) -> bool:
         """Return whether the server shows this to you: ``"onprem" in client.clusters``."""
